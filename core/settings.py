@@ -1,0 +1,139 @@
+"""Settings: environment variables ``CAMREC_*`` or ``.env`` in the current folder, validated at start."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import dotenv_values
+from pydantic import ByteSize, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import BadSettingError, UnavailableError
+
+PREFIX = "CAMREC_"
+ENV_FILE = ".env"
+
+
+def _default_data() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "camrec"
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and what it means."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", frozen=True)
+
+    data: Path = Field(default_factory=_default_data, description="folder of the database, media, models and keys")
+    redis_url: SecretStr | None = Field(None, description="Redis to use; unset: `camrec up` starts one of its own")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql+psycopg://… ; unset: SQLite in the data folder"
+    )
+    frame_transport: Literal["shm"] = Field("shm", description="how frames reach workers: shared memory")
+    frame_dir: Path = Field(Path("/dev/shm"), description="folder in memory (tmpfs) for the frame store")  # noqa: S108
+    frame_memory: Annotated[ByteSize, Field(ge=16_000_000)] = Field(
+        ByteSize(2_000_000_000), description="most memory that the frame store may take, e.g. 2GB"
+    )
+    admin_password: SecretStr | None = Field(None, description="password of the first administrator, `admin`")
+    allow_files: bool = Field(False, description="whether cameras may be local files (file:// or a path)")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
+    log_format: Literal["text", "json"] = Field("text", description="log lines for people, or one JSON object a line")
+    host: str = Field("127.0.0.1", description="address on which the API listens")
+    port: int = Field(15439, ge=1, le=65535, description="port on which the API listens")
+    api_threads: int = Field(16, ge=4, le=512, description="threads that answer requests")
+    api_streams: int = Field(64, ge=1, le=1000, description="most MJPEG and event streams open at once")
+    token_hours: float = Field(12.0, gt=0, le=24 * 31, description="hours for which a login is good")
+    metrics_token: SecretStr | None = Field(None, description="a fixed bearer token that may read /metrics")
+    keep_fps: float = Field(1.0, ge=0, le=5, description="frames a second kept on disk for each camera, 0: none")
+    frames_days: float = Field(2.0, gt=0, description="days for which kept frames stay")
+    events_days: float = Field(30.0, gt=0, description="days for which events stay")
+    cameras_per_shard: int = Field(25, ge=1, le=200, description="cameras in one capture process")
+    gpu: int | None = Field(None, ge=0, description="GPU that a worker is pinned to; unset: CPU")
+    max_batch: int = Field(8, ge=1, le=256, description="most frames in one batch")
+    max_delay_ms: float = Field(0.0, ge=0, le=1000, description="longest wait for a batch to fill")
+    max_queue: int = Field(64, ge=1, description="most frames that wait for a batch in one worker")
+    deadline_s: float = Field(2.0, gt=0, le=60, description="age at which a frame is no longer worth recognising")
+    instances: int | None = Field(
+        None, ge=1, le=64, description="batches run at once; unset: one for each CPU core, 2 on a GPU"
+    )
+
+    @property
+    def run_dir(self) -> Path:
+        """Files that live as long as `camrec up`: lock, process list, address of the embedded Redis."""
+        return self.data / "run"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where `camrec models pull` puts ONNX files."""
+        return self.data / "models"
+
+    @property
+    def media_dir(self) -> Path:
+        """Pictures of events and kept frames; rows in the database hold paths relative to it."""
+        return self.data / "media"
+
+    @property
+    def embedded_redis_file(self) -> Path:
+        """Where the supervisor writes the embedded Redis's URL, password and all (mode 0600)."""
+        return self.run_dir / "redis.url"
+
+    def resolve_redis_url(self) -> str:
+        """The Redis to connect to: the one set, else the one that `camrec up` runs on this data folder.
+
+        Raises:
+            UnavailableError: neither is there.
+        """
+        if self.redis_url is not None:
+            return self.redis_url.get_secret_value()
+        try:
+            return self.embedded_redis_file.read_text().strip()
+        except OSError:
+            raise UnavailableError(
+                f"No Redis: {PREFIX}REDIS_URL is not set and no `camrec up` runs on {self.data}. "
+                f"Start `camrec up`, or set {PREFIX}REDIS_URL=redis://HOST:6379/0."
+            ) from None
+
+    def resolve_database_url(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data / 'camrec.db'}"
+
+
+def setting_names() -> list[str]:
+    """All settings as environment variables."""
+    return sorted(PREFIX + name.upper() for name in Settings.model_fields)
+
+
+def load_settings(environ: dict[str, str] | None = None, env_file: Path | None = None) -> Settings:
+    """Read and validate the settings.
+
+    Raises:
+        BadSettingError: a ``CAMREC_*`` variable is unknown or wrong; the text names it and the valid ones, never
+            the value of a secret.
+    """
+    environ = dict(os.environ) if environ is None else environ
+    env_file = Path(ENV_FILE) if env_file is None else env_file
+    given = {k.upper(): v for k, v in {**dotenv_values(env_file), **environ}.items() if k.upper().startswith(PREFIX)}
+    valid = setting_names()
+    unknown = sorted(set(given) - set(valid))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], valid, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise BadSettingError(f"Unknown setting {', '.join(unknown)}.{hint} Valid settings: {', '.join(valid)}.")
+    values = {k.removeprefix(PREFIX).lower(): v for k, v in given.items() if v not in {None, ""}}
+    try:
+        return Settings(_env_file=None, **values)  # type: ignore[call-arg, arg-type]
+    except ValidationError as error:
+        faults = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise BadSettingError(f"Wrong setting: {faults}.") from None
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()
