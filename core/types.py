@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +108,18 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Zone:
+    """A part of a camera's picture to which recognitions are limited, or which they leave out."""
+
+    name: str
+    kind: Literal["include", "exclude"]
+    points: tuple[tuple[float, float], ...]
+    """Corners (x, y) of a polygon as shares of the picture's width and height, 0 to 1; checked by `events.geometry`."""
+    recognitions: tuple[str, ...] = ()
+    """Kinds of recognition that it is for; empty: all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """What a person wants to know. Written again, under the same id, while it goes on."""
 
@@ -124,6 +136,18 @@ class Event:
     box: Box | None = None
     text: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A polygon on a camera's picture."""
+
+    name: str
+    kind: Literal["include", "exclude"]
+    points: tuple[tuple[float, float], ...]
+    """In 0..1 of the picture's width and height."""
+    recognitions: tuple[str, ...] = ()
+    """Those it holds for; empty: all."""
 
 
 def event_id(camera_id: int, kind: str, track_id: str) -> str:

@@ -1,0 +1,222 @@
+"""Plates: many readings of one passing vehicle become one event with the text that they agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+from pydantic import Field
+
+from core.errors import BadSettingError
+from core.types import Detection, Event, FrameRef, Observation, Zone, event_id
+from events.geometry import bottom_centre, in_zones, iou, offset_in_widths, zones_for
+from events.judge import BadStateError, JudgeSettings
+from events.plate_track import SAME_PLATE, PlateTrack
+from events.votes import normalise, similarity
+
+STATE_VERSION = 1
+
+MAX_TRACKS = 64
+"""Plates remembered at once for one camera, open or ended; the one seen longest ago is closed and forgotten."""
+
+LIKELY_SAME_PLATE = 0.65
+"""Similarity that makes a reading a noisy one of the plate near it: 2 of 7 characters wrong, but not 3."""
+
+NEAR_WIDTHS = 6.0
+"""Plate widths that a plate may have moved between two readings that are only likely the same: 50 km/h at 5 fps."""
+
+SAME_PLACE_WIDTHS = 2.0
+"""Plate widths within which a plate that was out of sight comes back as the same vehicle's."""
+
+SAME_PLACE_IOU = 0.1
+"""Overlap that lets the place alone tell whose plate an unreadable one is."""
+
+
+class PlateSettings(JudgeSettings):
+    """Settings of recognition `plates` for one camera."""
+
+    min_score: float = Field(0.6, ge=0, le=1, description="least score of a plate's text, after all readings voted")
+    min_length: int = Field(4, ge=1, le=16, description="fewest letters and digits of a plate's text, after the vote")
+    gone_s: float = Field(3.0, ge=0.2, le=600, description="seconds after which a plate that is not seen has left")
+    again_s: float = Field(
+        60.0,
+        ge=0.2,
+        le=86400,
+        description="seconds within which the same text in the same place is the same visit, and for which a plate "
+        "stays open when no frames come (nothing moves)",
+    )
+
+
+class PlateJudge:
+    """Follows the plates of one camera; an event of kind `plate` for each vehicle that passes or stands.
+
+    A plate becomes an event when two readings agree, or, when it leaves, if one reading was very good. It is told again
+    only when its text changes, a clearly better picture of it comes, it leaves, or it comes back.
+
+    While frames come, a plate has left when it was not in them for `gone_s`. While none come, as from a camera that
+    sends frames only when something moves, it is taken to stand there until `again_s` (see `tick`).
+    """
+
+    kind = "plates"
+
+    def __init__(self, *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()) -> None:
+        self._camera_id = camera_id
+        self._settings = parse_settings(settings)
+        self._zones = zones_for(self.kind, zones)
+        self._tracks: list[PlateTrack] = []
+
+    def observe(self, observation: Observation) -> list[Event]:
+        """Take one frame's readings, in order of time; the events that are new or changed by it.
+
+        Raises:
+            ValueError: the observation is of another camera or recognition.
+        """
+        frame = observation.frame
+        if (frame.camera_id, observation.recognition) != (self._camera_id, self.kind):
+            raise ValueError(
+                f"expected {self.kind} of camera {self._camera_id}, "
+                f"not {observation.recognition} of camera {frame.camera_id}"
+            )
+        readings = [replace(d, text=normalise(d.text or "")) for d in observation.detections if self._counts(d, frame)]
+        before = {track.id: track.face() for track in self._tracks}
+        for number, (reading, track) in enumerate(self._associate(readings, frame.captured_at)):
+            if track is None:
+                track = PlateTrack.open(f"{frame.seq}.{number}", frame.captured_at)
+                self._tracks.append(track)
+            track.see(reading, frame)
+            track.judge(self._settings.min_score, self._settings.min_length)
+        self._close_unseen(frame.captured_at, self._settings.gone_s)
+        return self._changed(before, frame.captured_at)
+
+    def tick(self, now: float) -> list[Event]:
+        """Close what was not seen for `again_s`, when no observation came that could show that it left."""
+        before = {track.id: track.face() for track in self._tracks}
+        self._close_unseen(now, self._settings.again_s)
+        return self._changed(before, now)
+
+    def finish(self) -> list[Event]:
+        """Close everything and forget it."""
+        before = {track.id: track.face() for track in self._tracks}
+        for track in self._tracks:
+            track.end()
+        events = self._changed(before, now=None)
+        self._tracks.clear()
+        return events
+
+    def state(self) -> dict[str, Any]:
+        """All that it knows, as a copy made of JSON's types."""
+        return {"version": STATE_VERSION, "tracks": [track.as_json() for track in self._tracks]}
+
+    @classmethod
+    def restore(
+        cls, state: dict[str, Any], *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()
+    ) -> Self:
+        """Go on from a checkpoint, with the settings and zones of now.
+
+        Raises:
+            BadStateError: the checkpoint is of another version or broken.
+            BadSettingError: the settings are wrong.
+        """
+        judge = cls(camera_id=camera_id, settings=settings, zones=zones)
+        if state.get("version") != STATE_VERSION:
+            raise BadStateError(
+                f"The checkpoint of {cls.kind} on camera {camera_id} has version {state.get('version')!r}, "
+                f"this program reads {STATE_VERSION}."
+            )
+        try:
+            judge._tracks = [PlateTrack.from_json(track) for track in state["tracks"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadStateError(f"The checkpoint of {cls.kind} on camera {camera_id} is broken: {error!r}.") from error
+        return judge
+
+    def _counts(self, reading: Detection, frame: FrameRef) -> bool:
+        return in_zones(bottom_centre(reading.box, frame.width, frame.height), self._zones)
+
+    def _associate(self, readings: list[Detection], now: float) -> list[tuple[Detection, PlateTrack | None]]:
+        """Give each reading at most one track and each track at most one reading, the surest pairs first."""
+        pairs = sorted(
+            (-affinity, r, t)
+            for r, reading in enumerate(readings)
+            for t, track in enumerate(self._tracks)
+            if (affinity := self._affinity(track, reading, now)) is not None
+        )
+        chosen: dict[int, int] = {}
+        for _, r, t in pairs:
+            if r not in chosen and t not in chosen.values():
+                chosen[r] = t
+        return [(reading, self._tracks[chosen[r]] if r in chosen else None) for r, reading in enumerate(readings)]
+
+    def _affinity(self, track: PlateTrack, reading: Detection, now: float) -> float | None:
+        """How surely the reading is of that plate; None: it is not. Any match by text is surer than one by place."""
+        unseen_s = now - track.seen_at
+        text, score = track.votes.result()
+        if self._is_weak(text, score) or self._is_weak(reading.text or "", reading.score):
+            # Such a text proves nothing, so the place decides, as long as nothing else can have come there.
+            overlap = iou(track.box, reading.box)
+            at_once = not track.ended and unseen_s <= self._settings.gone_s / 4
+            return overlap if at_once and overlap >= SAME_PLACE_IOU else None
+        alike = similarity(text, reading.text or "")
+        offset = offset_in_widths(track.box, reading.box)
+        if unseen_s <= self._settings.gone_s:
+            same = alike >= SAME_PLATE or (alike >= LIKELY_SAME_PLATE and offset <= NEAR_WIDTHS)
+        else:
+            same = unseen_s <= self._settings.again_s and alike >= SAME_PLATE and offset <= SAME_PLACE_WIDTHS
+        return 1 + alike + 1 / (1 + offset) if same else None
+
+    def _is_weak(self, text: str, score: float) -> bool:
+        return len(text) < self._settings.min_length or score < self._settings.min_score
+
+    def _close_unseen(self, now: float, limit_s: float) -> None:
+        for track in self._tracks:
+            if not track.ended and now - track.seen_at > limit_s:
+                track.end()
+
+    def _changed(self, before: dict[str, Any], now: float | None) -> list[Event]:
+        """The events that look different than before; then forget what can no longer come back."""
+        surplus = sorted(self._tracks, key=lambda t: (not t.ended, t.seen_at))[: max(0, len(self._tracks) - MAX_TRACKS)]
+        for track in surplus:
+            track.end()
+        events = [
+            self._event(track) for track in self._tracks if track.is_event and track.face() != before.get(track.id)
+        ]
+        dropped = {track.id for track in surplus}
+        self._tracks = [
+            track
+            for track in self._tracks
+            if track.id not in dropped
+            and (not track.ended or (track.is_event and (now is None or now - track.seen_at <= self._settings.again_s)))
+        ]
+        return events
+
+    def _event(self, track: PlateTrack) -> Event:
+        if track.best is None:
+            raise AssertionError("a track without a picture is no event")
+        return Event(
+            id=event_id(self._camera_id, "plate", track.id),
+            camera_id=self._camera_id,
+            recognition=self.kind,
+            kind="plate",
+            started_at=track.started_at,
+            ended_at=track.seen_at if track.ended else None,
+            score=round(track.score, 4),
+            best=track.best.frame,
+            box=track.best.box,
+            text=track.text,
+            details=track.details(),
+        )
+
+
+def parse_settings(settings: dict[str, Any]) -> PlateSettings:
+    """Check a camera's settings for `plates`.
+
+    Raises:
+        BadSettingError: an unknown name, a wrong value, or `again_s` shorter than `gone_s`.
+    """
+    parsed = PlateSettings.parse(PlateJudge.kind, settings)
+    if parsed.again_s < parsed.gone_s:
+        raise BadSettingError(
+            f"Wrong settings for {PlateJudge.kind}: again_s ({parsed.again_s}) must not be less than "
+            f"gone_s ({parsed.gone_s})."
+        )
+    return parsed

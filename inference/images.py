@@ -1,0 +1,94 @@
+"""Pictures to model inputs, and coordinates back: letterbox, four-corner warp, normalised batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from core.types import Picture
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How a picture was placed in a larger canvas: ``canvas = picture * scale + (left, top)``."""
+
+    scale: float
+    left: int
+    top: int
+
+    def to_picture(self, points: FloatArray) -> FloatArray:
+        """Points in canvas pixels (…, 2) back to pixels of the picture."""
+        offset = np.array([self.left, self.top], np.float32)
+        return cast("FloatArray", (points - offset) / np.float32(self.scale))
+
+
+def letterbox(picture: Picture, width: int, height: int, pad: int = 114) -> tuple[Picture, Letterbox]:
+    """Scale a picture to fit (height, width), keeping its aspect, and centre it on grey of value ``pad``."""
+    rows, columns = picture.shape[:2]
+    scale = min(width / columns, height / rows)
+    new_width, new_height = max(1, round(columns * scale)), max(1, round(rows * scale))
+    left, top = (width - new_width) // 2, (height - new_height) // 2
+    canvas = np.full((height, width, 3), pad, np.uint8)
+    # INTER_AREA would be a little sharper when shrinking, but costs more than the plate detector itself.
+    interpolation = cv2.INTER_LINEAR
+    canvas[top : top + new_height, left : left + new_width] = cv2.resize(
+        picture, (new_width, new_height), interpolation=interpolation
+    )
+    return canvas, Letterbox(scale, left, top)
+
+
+def to_batch(pictures: Sequence[Picture], *, colour: Literal["RGB", "BGR"], mean: float, scale: float) -> FloatArray:
+    """BGR pictures of one size to a batch (N, 3, height, width) float32 of ``(value - mean) * scale``.
+
+    Raises:
+        ValueError: no picture, or pictures of different sizes.
+    """
+    sizes = {picture.shape[:2] for picture in pictures}
+    if len(sizes) != 1:
+        raise ValueError(f"a batch needs pictures of one size, got {sorted(sizes)}")
+    blob = cv2.dnn.blobFromImages(pictures, scale, None, (mean, mean, mean), swapRB=colour == "RGB")
+    return cast("FloatArray", blob)
+
+
+def order_corners(points: FloatArray) -> FloatArray:
+    """Four points (4, 2) in any order to top left, top right, bottom right, bottom left of a shape wider than high."""
+    by_x = points[np.argsort(points[:, 0], kind="stable")]
+    left, right = by_x[:2], by_x[2:]
+    top_left, bottom_left = left[np.argsort(left[:, 1], kind="stable")]
+    top_right, bottom_right = right[np.argsort(right[:, 1], kind="stable")]
+    return np.stack([top_left, top_right, bottom_right, bottom_left]).astype(np.float32)
+
+
+def quad_size(corners: FloatArray) -> tuple[float, float]:
+    """Mean width and height of a quadrilateral (4, 2), in pixels."""
+    top_left, top_right, bottom_right, bottom_left = corners
+    width = (np.linalg.norm(top_right - top_left) + np.linalg.norm(bottom_right - bottom_left)) / 2
+    height = (np.linalg.norm(bottom_left - top_left) + np.linalg.norm(bottom_right - top_right)) / 2
+    return float(width), float(height)
+
+
+def warp_quad(picture: Picture, corners: FloatArray, width: int, height: int, margin: tuple[float, float]) -> Picture:
+    """Straighten the quadrilateral ``corners`` (4, 2) of a picture into (height, width, 3).
+
+    Args:
+        picture: BGR.
+        corners: top left, top right, bottom right, bottom left, in pixels of the picture.
+        width: of the result, in pixels.
+        height: of the result, in pixels.
+        margin: what to show beyond the corners, as shares of the quadrilateral's width and height on each side;
+            negative to cut into it. Beyond the picture its edge is repeated.
+    """
+    x, y = margin[0] / (1 + 2 * margin[0]) * width, margin[1] / (1 + 2 * margin[1]) * height
+    target = np.array([[x, y], [width - x, y], [width - x, height - y], [x, height - y]], np.float32)
+    transform = cv2.getPerspectiveTransform(np.asarray(corners, np.float32), target)
+    warped = cv2.warpPerspective(
+        picture, transform, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    return cast("Picture", warped)

@@ -1,0 +1,1 @@
+"""Where things are kept: database, frame store, media files."""

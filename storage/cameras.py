@@ -1,0 +1,294 @@
+"""Cameras, their recognitions and zones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.errors import CamrecError
+from core.redact import is_redacted, redact, without_userinfo
+from core.types import Zone
+from storage.database import Database
+from storage.media import plain_snapshot_path
+from storage.models import CameraRow, EventRow, FrameRow, RecognitionRow, ZoneRow
+from storage.secrets import Secrets
+
+
+class CameraNotFoundError(CamrecError):
+    """No camera has this id."""
+
+
+class CameraExistsError(CamrecError):
+    """A name or an id is taken."""
+
+
+class CredentialsMissingError(CamrecError):
+    """A URL with hidden credentials came for a camera whose credentials are not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRecognition:
+    """A recognition that a camera has."""
+
+    kind: str
+    fps: float
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A configured source, its URLs in the clear: never put it into a message, a log or an answer whole."""
+
+    id: int
+    """0 for a camera not stored yet that takes the next free id."""
+    name: str
+    url: str = field(repr=False)
+    detect_url: str | None = field(default=None, repr=False)
+    enabled: bool = True
+    tls_verify: bool = True
+    keep_fps: float | None = None
+    """Frames a second kept on disk; None: the installation's setting."""
+    recognitions: tuple[CameraRecognition, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    version: int = 0
+    created_at: float = 0.0
+
+    @property
+    def url_shown(self) -> str:
+        """The URL as it may be shown."""
+        return redact(self.url)
+
+    @property
+    def detect_url_shown(self) -> str | None:
+        """The sub-stream's URL as it may be shown."""
+        return None if self.detect_url is None else redact(self.detect_url)
+
+    @property
+    def analysed_url(self) -> str:
+        """The stream whose frames are recognised."""
+        return self.detect_url or self.url
+
+
+class CameraStore:
+    """Cameras in the database."""
+
+    def __init__(self, database: Database, secrets: Secrets) -> None:
+        self._database = database
+        self._secrets = secrets
+
+    def all(self, after_id: int = 0, limit: int | None = None) -> list[Camera]:
+        """Cameras by id, after that one."""
+        query = select(CameraRow).where(CameraRow.id > after_id).order_by(CameraRow.id).limit(limit)
+        with self._database.read() as session:
+            return [self._camera(row) for row in session.scalars(query)]
+
+    def versions(self) -> dict[int, int]:
+        """Id → version of every camera: a cheap look at what has changed."""
+        with self._database.read() as session:
+            return {row.id: row.version for row in session.execute(select(CameraRow.id, CameraRow.version))}
+
+    def get(self, camera_id: int) -> Camera:
+        """One camera.
+
+        Raises:
+            CameraNotFoundError: there is none.
+        """
+        with self._database.read() as session:
+            return self._camera(self._row(session, camera_id))
+
+    def add(self, camera: Camera) -> Camera:
+        """Store a new camera; its id, where given, is kept.
+
+        Raises:
+            CameraExistsError: the name or the id is taken.
+        """
+        with _taken_means_exists(camera.name), self._database.write() as session:
+            return self._add(session, camera)
+
+    def change(self, camera: Camera) -> Camera:
+        """Store a changed camera under its id. Zones stay as they are.
+
+        Raises:
+            CameraNotFoundError: there is none with its id.
+            CameraExistsError: the new name is taken.
+        """
+        with _taken_means_exists(camera.name), self._database.write() as session:
+            row = self._row(session, camera.id)
+            self._fill(row, camera)
+            session.flush()
+            return self._camera(row)
+
+    def replace_all(self, cameras: Sequence[Camera]) -> list[Camera]:
+        """Make these the only cameras: those with a known id (or, without id, a known name) are changed, the others
+        are added, and what is not named is removed. All or nothing.
+
+        Raises:
+            CameraExistsError: a name or an id stands in the list twice.
+        """
+        with _taken_means_exists("the list"), self._database.write() as session:
+            rows = {row.id: row for row in session.scalars(select(CameraRow))}
+            by_name = {row.name: row.id for row in rows.values()}
+            wanted = [replace(c, id=c.id or by_name.get(c.name, 0)) for c in cameras]
+            _refuse_twice([c.name for c in wanted], "name")
+            _refuse_twice([c.id for c in wanted if c.id], "id")
+            stay = {c.id for c in wanted}
+            for camera_id, row in rows.items():
+                if camera_id not in stay:
+                    session.delete(row)
+            session.flush()
+            self._free_names(session, [(rows[c.id], c.name) for c in wanted if c.id in rows])
+            return [self._put(session, rows.get(c.id), c) for c in wanted]
+
+    def remove(self, camera_id: int, purge: bool = False) -> list[str]:
+        """Remove a camera.
+
+        Args:
+            camera_id: Which.
+            purge: Remove its events and kept frames, too; otherwise they stay until retention.
+
+        Returns:
+            Media files that belong to no row any more, as paths below the media folder.
+
+        Raises:
+            CameraNotFoundError: there is none.
+        """
+        with self._database.write() as session:
+            session.delete(self._row(session, camera_id))
+            if not purge:
+                return []
+            frames = session.scalars(select(FrameRow.path).where(FrameRow.camera_id == camera_id)).all()
+            events = session.scalars(
+                select(EventRow.snapshot).where(EventRow.camera_id == camera_id, EventRow.snapshot.is_not(None))
+            ).all()
+            session.execute(delete(FrameRow).where(FrameRow.camera_id == camera_id))
+            session.execute(delete(EventRow).where(EventRow.camera_id == camera_id))
+            return [*frames, *(p for path in events if path for p in (path, plain_snapshot_path(path)))]
+
+    def set_zones(self, camera_id: int, zones: Iterable[Zone]) -> Camera:
+        """Replace the camera's zones.
+
+        Raises:
+            CameraNotFoundError: there is none.
+        """
+        with self._database.write() as session:
+            row = self._row(session, camera_id)
+            row.zones.clear()
+            session.flush()
+            row.zones.extend(
+                ZoneRow(name=z.name, kind=z.kind, points=[list(p) for p in z.points], recognitions=list(z.recognitions))
+                for z in zones
+            )
+            row.version += 1
+            session.flush()
+            return self._camera(row)
+
+    @staticmethod
+    def _free_names(session: Session, renamed: Iterable[tuple[CameraRow, str]]) -> None:
+        """Names may be swapped between cameras of one list, which no order of updates would survive."""
+        for row, name in renamed:
+            if row.name != name:
+                row.name = f"\x01{row.id}"
+        session.flush()
+
+    def _put(self, session: Session, row: CameraRow | None, camera: Camera) -> Camera:
+        if row is None:
+            return self._add(session, camera)
+        self._fill(row, camera)
+        session.flush()
+        return self._camera(row)
+
+    def _add(self, session: Session, camera: Camera) -> Camera:
+        row = CameraRow(id=camera.id or None, created_at=time.time(), version=0)
+        self._fill(row, camera)
+        session.add(row)
+        session.flush()
+        if camera.id and session.get_bind().dialect.name == "postgresql":
+            # A sequence does not notice ids given by hand and would hand them out again.
+            session.execute(
+                text("SELECT setval(pg_get_serial_sequence('cameras', 'id'), (SELECT max(id) FROM cameras))")
+            )
+        return self._camera(row)
+
+    def _fill(self, row: CameraRow, camera: Camera) -> None:
+        before = self._camera(row) if row.version else None
+        url = self._with_known_credentials(camera.url, row.url_encrypted)
+        detect_url = camera.detect_url and self._with_known_credentials(
+            camera.detect_url, row.detect_url_encrypted, row.url_encrypted
+        )
+        row.name = camera.name
+        row.url_encrypted, row.url_shown = self._secrets.encrypt(url), redact(url)
+        row.detect_url_encrypted = self._secrets.encrypt(detect_url) if detect_url else None
+        row.detect_url_shown = redact(detect_url) if detect_url else None
+        row.enabled, row.tls_verify, row.keep_fps = camera.enabled, camera.tls_verify, camera.keep_fps
+        known = {r.kind: r for r in row.recognitions}
+        row.recognitions = [_filled(known.get(r.kind) or RecognitionRow(kind=r.kind), r) for r in camera.recognitions]
+        # An unchanged camera keeps its version, so that capture does not touch its stream.
+        if before is None or before != self._camera(row):
+            row.version += 1
+
+    def _with_known_credentials(self, url: str, *encrypted: str | None) -> str:
+        """A client that sends back a URL as it was shown to it (``rtsp://***@host``) means: as it is."""
+        if not is_redacted(url):
+            return url
+        for known in (self._secrets.decrypt(e) for e in encrypted if e):
+            if without_userinfo(known) == without_userinfo(url):
+                return known
+        raise CredentialsMissingError(
+            f"{url} hides its credentials, and no such URL is stored with them: send user name and password in full."
+        )
+
+    @staticmethod
+    def _row(session: Session, camera_id: int) -> CameraRow:
+        row = session.get(CameraRow, camera_id)
+        if row is None:
+            raise CameraNotFoundError(f"There is no camera {camera_id}.")
+        return row
+
+    def _camera(self, row: CameraRow) -> Camera:
+        return Camera(
+            id=row.id,
+            name=row.name,
+            url=self._secrets.decrypt(row.url_encrypted),
+            detect_url=None if row.detect_url_encrypted is None else self._secrets.decrypt(row.detect_url_encrypted),
+            enabled=row.enabled,
+            tls_verify=row.tls_verify,
+            keep_fps=row.keep_fps,
+            recognitions=tuple(CameraRecognition(r.kind, r.fps, dict(r.settings)) for r in row.recognitions),
+            zones=tuple(
+                Zone(
+                    name=z.name,
+                    kind="exclude" if z.kind == "exclude" else "include",
+                    points=tuple((x, y) for x, y in z.points),
+                    recognitions=tuple(z.recognitions),
+                )
+                for z in row.zones
+            ),
+            version=row.version,
+            created_at=row.created_at,
+        )
+
+
+def _filled(row: RecognitionRow, recognition: CameraRecognition) -> RecognitionRow:
+    row.fps, row.settings = recognition.fps, dict(recognition.settings)
+    return row
+
+
+def _refuse_twice(values: Sequence[object], what: str) -> None:
+    twice = sorted({str(v) for v in values if values.count(v) > 1})
+    if twice:
+        raise CameraExistsError(f"The {what} {', '.join(twice)} stands in the list twice.")
+
+
+@contextmanager
+def _taken_means_exists(name: str) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise CameraExistsError(f"The name or the id of {name!r} is taken by another camera.") from None

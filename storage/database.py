@@ -1,0 +1,124 @@
+"""The database: SQLite in WAL mode by default, PostgreSQL when ``CAMREC_DATABASE_URL`` says so."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from core.errors import UnavailableError
+from core.redact import redact
+from core.settings import Settings
+
+SQLITE_BUSY_TIMEOUT_S = 5.0
+_WRITES = "camrec_writes"
+_MIGRATION_LOCK = 0x63616D72  # any number that is ours: PostgreSQL's advisory locks are numbered
+
+
+class Database:
+    """Sessions on the one database of the installation."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.engine = _make_engine(settings)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for looking.
+
+        Raises:
+            UnavailableError: the database cannot be reached, or stays locked.
+        """
+        with self._session(writes=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: committed at the end of the block, rolled back on any error.
+
+        Raises:
+            UnavailableError: the database cannot be reached, or stays locked.
+        """
+        with self._session(writes=True) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _session(self, writes: bool) -> Iterator[Session]:
+        try:
+            with self._sessions() as session:
+                session.connection(execution_options={_WRITES: writes})
+                yield session
+        except (OperationalError, InterfaceError) as error:
+            # str(error) would carry the statement's parameters, which may be secrets.
+            raise UnavailableError(f"The database cannot be used now: {redact(str(error.orig)).strip()}") from error
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest version; several processes may call it at once."""
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+        try:
+            with self._migration_lock(), self.engine.connect() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except (OperationalError, InterfaceError) as error:
+            raise UnavailableError(f"The database cannot be used now: {redact(str(error.orig)).strip()}") from error
+
+    @contextmanager
+    def _migration_lock(self) -> Iterator[None]:
+        if self.engine.dialect.name == "sqlite":
+            self._settings.data.mkdir(parents=True, exist_ok=True)
+            with (self._settings.data / "migration.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        else:
+            with self.engine.connect() as connection:
+                connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _MIGRATION_LOCK})
+                try:
+                    yield
+                finally:
+                    connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": _MIGRATION_LOCK})
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _make_engine(settings: Settings) -> Engine:
+    url = make_url(settings.resolve_database_url())
+    if url.drivername in {"postgres", "postgresql"}:
+        url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "check_same_thread": False},
+        pool_size=10,
+        max_overflow=20,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later cannot wait for the lock: SQLite refuses it at once.
+        immediate = connection.get_execution_options().get(_WRITES, True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine

@@ -1,0 +1,172 @@
+"""Events in the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from core.types import Event, FrameRef
+from storage.database import Database
+from storage.models import EventRow
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event with what the database knows beside it."""
+
+    event: Event
+    snapshot: str | None
+    """Path, below the media folder, of its picture with the box drawn."""
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """What to list; None means any."""
+
+    camera_id: int | None = None
+    recognition: str | None = None
+    kind: str | None = None
+    from_s: float | None = None
+    to_s: float | None = None
+    text: str | None = None
+    """Part of the text read."""
+
+
+Position = tuple[float, str]
+"""Time and id of the last event of a page: where the next one goes on."""
+
+
+class EventStore:
+    """Events in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, events: Iterable[tuple[Event, str | None]], epoch: int) -> int:
+        """Write events with their snapshots (path or None: keep the one there is), each under its id.
+
+        An event written under a later epoch of the lease is left as it is: the writer lost its shard meanwhile.
+
+        Returns:
+            How many were written.
+        """
+        rows = [_values(event, snapshot, epoch) for event, snapshot in events]
+        if not rows:
+            return 0
+        written = 0
+        with self._database.write() as session:
+            insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+            for row in rows:
+                statement: Any = insert(EventRow).values(**row)
+                changed = {k: statement.excluded[k] for k in row if k not in {"id", "snapshot"}}
+                changed["snapshot"] = func.coalesce(statement.excluded.snapshot, EventRow.snapshot)
+                result: Any = session.execute(
+                    statement.on_conflict_do_update(
+                        index_elements=["id"], set_=changed, where=EventRow.epoch <= statement.excluded.epoch
+                    )
+                )
+                written += result.rowcount
+        return written
+
+    def get(self, event_id: str) -> StoredEvent | None:
+        """One event."""
+        with self._database.read() as session:
+            row = session.get(EventRow, event_id)
+            return None if row is None else _stored(row)
+
+    def page(self, wanted: EventFilter, before: Position | None, limit: int) -> list[StoredEvent]:
+        """Events newest first, those after ``before`` in that order. Keyset: page 1000 is as quick as page 1."""
+        query = _filtered(select(EventRow), wanted)
+        if before is not None:
+            query = query.where(tuple_(EventRow.started_at, EventRow.id) < before)
+        query = query.order_by(EventRow.started_at.desc(), EventRow.id.desc()).limit(limit)
+        with self._database.read() as session:
+            return [_stored(row) for row in session.scalars(query)]
+
+    def changed_since(self, wanted: EventFilter, after: Position, limit: int) -> list[StoredEvent]:
+        """Events written after that change, oldest change first."""
+        query = _filtered(select(EventRow), wanted).where(tuple_(EventRow.changed_at, EventRow.id) > after)
+        with self._database.read() as session:
+            return [
+                _stored(row) for row in session.scalars(query.order_by(EventRow.changed_at, EventRow.id).limit(limit))
+            ]
+
+    def count(self) -> int:
+        """How many there are."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(EventRow)) or 0
+
+    def expire(self, before_s: float, limit: int) -> list[StoredEvent]:
+        """Delete at most ``limit`` of the oldest events that started before that time, and return them."""
+        with self._database.write() as session:
+            rows = session.scalars(
+                select(EventRow).where(EventRow.started_at < before_s).order_by(EventRow.started_at).limit(limit)
+            ).all()
+            session.execute(delete(EventRow).where(EventRow.id.in_([row.id for row in rows])))
+            return [_stored(row) for row in rows]
+
+
+def _filtered(query: Select[EventRow], wanted: EventFilter) -> Select[EventRow]:
+    for column, value in (
+        (EventRow.camera_id, wanted.camera_id),
+        (EventRow.recognition, wanted.recognition),
+        (EventRow.kind, wanted.kind),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.from_s is not None:
+        query = query.where(EventRow.started_at >= wanted.from_s)
+    if wanted.to_s is not None:
+        query = query.where(EventRow.started_at < wanted.to_s)
+    if wanted.text is not None:
+        query = query.where(EventRow.text.icontains(wanted.text, autoescape=True))
+    return query
+
+
+def _values(event: Event, snapshot: str | None, epoch: int) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "camera_id": event.camera_id,
+        "recognition": event.recognition,
+        "kind": event.kind,
+        "started_at": event.started_at,
+        "ended_at": event.ended_at,
+        "score": event.score,
+        "text": event.text,
+        "box": None if event.box is None else list(event.box),
+        "best": asdict(event.best),
+        "details": event.details,
+        "snapshot": snapshot,
+        "epoch": epoch,
+        "changed_at": time.time(),
+    }
+
+
+def _stored(row: EventRow) -> StoredEvent:
+    event = Event(
+        id=row.id,
+        camera_id=row.camera_id,
+        recognition=row.recognition,
+        kind=row.kind,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        score=row.score,
+        best=FrameRef(**row.best),
+        box=_box(row.box),
+        text=row.text,
+        details=row.details,
+    )
+    return StoredEvent(event, row.snapshot, row.changed_at)
+
+
+def _box(values: Sequence[float] | None) -> tuple[float, float, float, float] | None:
+    if values is None:
+        return None
+    x1, y1, x2, y2 = values
+    return (x1, y1, x2, y2)

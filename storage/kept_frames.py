@@ -1,0 +1,81 @@
+"""Frames kept on disk: a JPEG a second for each camera, a row for each, the newest path in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import delete, func, insert, select
+
+from storage.database import Database
+from storage.models import FrameRow
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFrame:
+    """A frame on disk."""
+
+    camera_id: int
+    captured_at: float
+    path: str
+    width: int
+    height: int
+    size_bytes: int
+    id: int = 0
+
+
+class KeptFrameStore:
+    """Rows of frames kept on disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, frames: Sequence[KeptFrame]) -> None:
+        """Add rows for files that are written already."""
+        if not frames:
+            return
+        rows = [{k: v for k, v in asdict(frame).items() if k != "id"} for frame in frames]
+        with self._database.write() as session:
+            session.execute(insert(FrameRow), rows)
+
+    def get(self, frame_id: int) -> KeptFrame | None:
+        """One frame."""
+        with self._database.read() as session:
+            row = session.get(FrameRow, frame_id)
+            return None if row is None else _kept(row)
+
+    def between(
+        self, camera_id: int, from_s: float, to_s: float, limit: int, after: tuple[float, int] = (0.0, 0)
+    ) -> list[KeptFrame]:
+        """Frames of a camera in ``from_s <= t < to_s``, oldest first, after that time and id."""
+        query = select(FrameRow).where(
+            FrameRow.camera_id == camera_id, FrameRow.captured_at >= max(from_s, after[0]), FrameRow.captured_at < to_s
+        )
+        if after[1]:
+            query = query.where((FrameRow.captured_at > after[0]) | (FrameRow.id > after[1]))
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(FrameRow.captured_at, FrameRow.id).limit(limit))
+            return [_kept(row) for row in rows]
+
+    def nearest(self, camera_id: int, at_s: float, within_s: float) -> KeptFrame | None:
+        """The frame of a camera closest to a time, at most ``within_s`` away."""
+        near = self.between(camera_id, at_s - within_s, at_s + within_s, limit=10_000)
+        return min(near, key=lambda frame: abs(frame.captured_at - at_s), default=None)
+
+    def expire(self, before_s: float, limit: int) -> list[KeptFrame]:
+        """Delete at most ``limit`` rows of the oldest frames captured before that time, and return them."""
+        with self._database.write() as session:
+            rows = session.scalars(
+                select(FrameRow).where(FrameRow.captured_at < before_s).order_by(FrameRow.captured_at).limit(limit)
+            ).all()
+            session.execute(delete(FrameRow).where(FrameRow.id.in_([row.id for row in rows])))
+            return [_kept(row) for row in rows]
+
+    def total_bytes(self) -> int:
+        """Disk that kept frames take."""
+        with self._database.read() as session:
+            return session.scalar(select(func.coalesce(func.sum(FrameRow.size_bytes), 0))) or 0
+
+
+def _kept(row: FrameRow) -> KeptFrame:
+    return KeptFrame(row.camera_id, row.captured_at, row.path, row.width, row.height, row.size_bytes, row.id)

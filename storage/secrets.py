@@ -1,0 +1,69 @@
+"""The installation's key: camera credentials are encrypted with it, tokens are signed with it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from core.errors import CamrecError
+
+KEY_BYTES = 32
+
+
+class Secrets:
+    """Encrypts, decrypts and derives, from ``secret.key`` in the data folder (made at first use, mode 0600)."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "secret.key"
+        self._root = _load_or_create(self._path)
+        self._fernet = Fernet(base64.urlsafe_b64encode(self.derive("camera-urls")))
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes for one purpose, by HKDF-SHA256 (RFC 5869)."""
+        return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"camrec/{purpose}".encode()).derive(self._root)
+
+    def encrypt(self, text: str) -> str:
+        """Text → token (Fernet: AES-128-CBC with HMAC-SHA256)."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def decrypt(self, token: str) -> str:
+        """The inverse of `encrypt`.
+
+        Raises:
+            CamrecError: encrypted with another key.
+        """
+        try:
+            return self._fernet.decrypt(token.encode()).decode()
+        except InvalidToken:
+            raise CamrecError(
+                f"A camera URL was encrypted with another key than {self._path}. "
+                "Put the key of this database back, or enter the camera's URL again."
+            ) from None
+
+
+def _load_or_create(path: Path) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        key = base64.urlsafe_b64decode(path.read_bytes())
+    except FileNotFoundError:
+        # Written whole under another name and linked: two processes that start together agree on one key.
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        key = base64.urlsafe_b64decode(path.read_bytes())
+    if len(key) != KEY_BYTES:
+        raise CamrecError(f"{path} is not a key of this program: {KEY_BYTES} bytes expected, {len(key)} found.")
+    return key
