@@ -138,18 +138,6 @@ class Event:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """A polygon on a camera's picture."""
-
-    name: str
-    kind: Literal["include", "exclude"]
-    points: tuple[tuple[float, float], ...]
-    """In 0..1 of the picture's width and height."""
-    recognitions: tuple[str, ...] = ()
-    """Those it holds for; empty: all."""
-
-
 def event_id(camera_id: int, kind: str, track_id: str) -> str:
     """The id of the event that this track means: the same for every delivery of the same observations."""
     return str(uuid.uuid5(EVENT_NAMESPACE, f"{camera_id}/{kind}/{track_id}"))

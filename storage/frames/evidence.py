@@ -1,0 +1,106 @@
+"""JPEGs of frames that showed something, kept in memory until the event worker has judged them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from core.errors import UnavailableError
+from storage.frames.folder import make_private_folder
+
+MAX_PER_CAMERA = 32
+"""Seconds of a busy camera: judgement follows recognition by less than a second, unless no event worker runs."""
+
+_SEQ_DIGITS = 20
+"""Of any 64-bit number, so that names sort as seqs do."""
+
+
+class Evidence:
+    """Pictures by camera and seq, in one folder for all processes; a picture may vanish at any time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder (mode 0700) where it is missing.
+
+        Raises:
+            UnavailableError: it cannot be made, or belongs to somebody else.
+        """
+        self._folder = folder
+        make_private_folder(folder)
+
+    def keep(self, camera_id: int, seq: int, jpeg: bytes) -> None:
+        """Keep a frame's picture; beyond `MAX_PER_CAMERA` the oldest of its camera go.
+
+        Raises:
+            UnavailableError: there is no room.
+        """
+        folder = self._camera_folder(camera_id)
+        try:
+            self._write(folder, seq, jpeg)
+        except FileNotFoundError:
+            pass  # it was forgotten, or its camera swept away, while it was written
+        except OSError as error:
+            raise UnavailableError(f"Cannot keep the picture of a frame in {folder}: {error.strerror}.") from error
+        for name in self._names(folder)[:-MAX_PER_CAMERA]:
+            (folder / name).unlink(missing_ok=True)
+
+    def get(self, camera_id: int, seq: int) -> bytes | None:
+        """The picture of that frame, or None where there is none."""
+        try:
+            return (self._camera_folder(camera_id) / _name(seq)).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def forget_until(self, camera_id: int, seq: int) -> None:
+        """Delete the camera's pictures up to and including that of ``seq``."""
+        folder = self._camera_folder(camera_id)
+        for name in self._names(folder):
+            if name <= _name(seq):
+                (folder / name).unlink(missing_ok=True)
+
+    def sweep(self, live_camera_ids: Iterable[int]) -> None:
+        """Delete the pictures of all other cameras."""
+        live = {str(camera_id) for camera_id in live_camera_ids}
+        for folder in self._folder.iterdir():
+            if folder.name not in live:
+                for name in self._names(folder):
+                    (folder / name).unlink(missing_ok=True)
+                # A picture that comes right now keeps the folder until the next sweep.
+                if not self._names(folder):
+                    _remove_if_empty(folder)
+
+    def _camera_folder(self, camera_id: int) -> Path:
+        return self._folder / str(camera_id)
+
+    @staticmethod
+    def _names(folder: Path) -> list[str]:
+        """All files, oldest first; unfinished ones among them, so that those of killed processes go in their turn."""
+        try:
+            return sorted(os.listdir(folder))
+        except FileNotFoundError:
+            return []
+
+    @staticmethod
+    def _write(folder: Path, seq: int, jpeg: bytes) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # "+" sorts before ".", so an unfinished file counts as just older than the finished one of its seq.
+        fd, unfinished = tempfile.mkstemp(prefix=f"{seq:0{_SEQ_DIGITS}d}+", dir=folder)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(jpeg)
+            Path(unfinished).replace(folder / _name(seq))
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
+
+
+def _name(seq: int) -> str:
+    return f"{seq:0{_SEQ_DIGITS}d}.jpg"
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return
