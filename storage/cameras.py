@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -132,19 +132,34 @@ class CameraStore:
         Raises:
             CameraExistsError: a name or an id stands in the list twice.
         """
+        return self._put_all(cameras, remove_others=True)
+
+    def merge(self, cameras: Sequence[Camera]) -> list[Camera]:
+        """As `replace_all`, and what is not named stays.
+
+        Raises:
+            CameraExistsError: a name or an id stands in the list twice, or a name is taken by a camera not in it.
+        """
+        return self._put_all(cameras, remove_others=False)
+
+    def _put_all(self, cameras: Sequence[Camera], remove_others: bool) -> list[Camera]:
         with _taken_means_exists("the list"), self._database.write() as session:
             rows = {row.id: row for row in session.scalars(select(CameraRow))}
             by_name = {row.name: row.id for row in rows.values()}
             wanted = [replace(c, id=c.id or by_name.get(c.name, 0)) for c in cameras]
             _refuse_twice([c.name for c in wanted], "name")
             _refuse_twice([c.id for c in wanted if c.id], "id")
-            stay = {c.id for c in wanted}
-            for camera_id, row in rows.items():
-                if camera_id not in stay:
-                    session.delete(row)
-            session.flush()
+            if remove_others:
+                gone = rows.keys() - {c.id for c in wanted}
+                for camera_id in gone:
+                    session.delete(rows[camera_id])
+                _end_events(session, gone)
+                session.flush()
             self._free_names(session, [(rows[c.id], c.name) for c in wanted if c.id in rows])
-            return [self._put(session, rows.get(c.id), c) for c in wanted]
+            # Ids given by hand first, or a camera without one might take an id that is given further down.
+            ids_first = sorted(wanted, key=lambda camera: camera.id == 0)
+            put = {c.name: self._put(session, rows.get(c.id), c) for c in ids_first}
+            return [put[c.name] for c in wanted]
 
     def remove(self, camera_id: int, purge: bool = False) -> list[str]:
         """Remove a camera.
@@ -162,6 +177,7 @@ class CameraStore:
         with self._database.write() as session:
             session.delete(self._row(session, camera_id))
             if not purge:
+                _end_events(session, [camera_id])
                 return []
             frames = session.scalars(select(FrameRow.path).where(FrameRow.camera_id == camera_id)).all()
             events = session.scalars(
@@ -210,9 +226,11 @@ class CameraStore:
         session.add(row)
         session.flush()
         if camera.id and session.get_bind().dialect.name == "postgresql":
-            # A sequence does not notice ids given by hand and would hand them out again.
+            # A sequence does not notice ids given by hand and would hand them out again. It never goes back:
+            # ids of deleted cameras are not used again.
             session.execute(
-                text("SELECT setval(pg_get_serial_sequence('cameras', 'id'), (SELECT max(id) FROM cameras))")
+                text("SELECT setval('cameras_id_seq', GREATEST(:id, (SELECT last_value FROM cameras_id_seq)))"),
+                {"id": camera.id},
             )
         return self._camera(row)
 
@@ -228,7 +246,10 @@ class CameraStore:
         row.detect_url_shown = redact(detect_url) if detect_url else None
         row.enabled, row.tls_verify, row.keep_fps = camera.enabled, camera.tls_verify, camera.keep_fps
         known = {r.kind: r for r in row.recognitions}
-        row.recognitions = [_filled(known.get(r.kind) or RecognitionRow(kind=r.kind), r) for r in camera.recognitions]
+        row.recognitions = [
+            _filled(known.get(r.kind) or RecognitionRow(kind=r.kind), r)
+            for r in sorted(camera.recognitions, key=lambda r: r.kind)
+        ]
         # An unchanged camera keeps its version, so that capture does not touch its stream.
         if before is None or before != self._camera(row):
             row.version += 1
@@ -273,6 +294,13 @@ class CameraStore:
             version=row.version,
             created_at=row.created_at,
         )
+
+
+def _end_events(session: Session, camera_ids: Iterable[int]) -> None:
+    """Nobody will: the judge drops what comes from a camera that is gone."""
+    now = time.time()
+    still_open = (EventRow.camera_id.in_(camera_ids), EventRow.ended_at.is_(None))
+    session.execute(update(EventRow).where(*still_open).values(ended_at=now, changed_at=now))
 
 
 def _filled(row: RecognitionRow, recognition: CameraRecognition) -> RecognitionRow:

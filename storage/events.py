@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from core.types import Event, FrameRef
 from storage.database import Database
-from storage.models import EventRow
+from storage.models import CameraRow, EventRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class EventStore:
         """Write events with their snapshots (path or None: keep the one there is), each under its id.
 
         An event written under a later epoch of the lease is left as it is: the writer lost its shard meanwhile.
+        Events of cameras that were removed meanwhile are not written: a purge would not be one.
 
         Returns:
             How many were written.
@@ -61,17 +62,18 @@ class EventStore:
             return 0
         written = 0
         with self._database.write() as session:
+            ids = {row["camera_id"] for row in rows}
+            cameras = set(session.scalars(select(CameraRow.id).where(CameraRow.id.in_(ids))))
             insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-            for row in rows:
+            for row in (row for row in rows if row["camera_id"] in cameras):
                 statement: Any = insert(EventRow).values(**row)
                 changed = {k: statement.excluded[k] for k in row if k not in {"id", "snapshot"}}
                 changed["snapshot"] = func.coalesce(statement.excluded.snapshot, EventRow.snapshot)
-                result: Any = session.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=["id"], set_=changed, where=EventRow.epoch <= statement.excluded.epoch
-                    )
+                upsert = statement.on_conflict_do_update(
+                    index_elements=["id"], set_=changed, where=EventRow.epoch <= statement.excluded.epoch
                 )
-                written += result.rowcount
+                # Counted by what comes back: psycopg's rowcount of an INSERT is not kept by SQLAlchemy.
+                written += len(session.scalars(upsert.returning(EventRow.id)).all())
         return written
 
     def get(self, event_id: str) -> StoredEvent | None:

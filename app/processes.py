@@ -1,0 +1,55 @@
+"""Child processes that never outlive their parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(signal_number: int) -> Callable[[], None]:
+    """For ``preexec_fn``: have Linux send the signal when the thread that started the child ends, kill -9 included."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def in_child() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal_number)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)
+
+    return in_child
+
+
+def start_child(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    output: IO[bytes] | None = None,
+    death_signal: int = signal.SIGTERM,
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own (Ctrl-C reaches only the parent, which ends its children in order).
+
+    Args:
+        command: Program and arguments.
+        env: Its whole environment; None: as ours.
+        cwd: Its folder; None: ours.
+        output: Where its output and errors go; None: where ours go.
+        death_signal: What it gets when this process dies.
+    """
+    return subprocess.Popen(
+        list(command),
+        env=None if env is None else dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=die_with_parent(death_signal),  # noqa: PLW1509  # only async-signal-safe calls in it
+    )

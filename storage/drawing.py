@@ -1,0 +1,30 @@
+"""Marks drawn on pictures for people."""
+
+from __future__ import annotations
+
+import cv2
+
+from core.types import Box, Picture
+
+_BOX_COLOUR = (40, 220, 40)  # BGR
+_TEXT_COLOUR = (10, 10, 10)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def with_box(picture: Picture, box: Box, label: str) -> Picture:
+    """A copy of the picture with a box and, where there is room, its label above it (else below)."""
+    marked = picture.copy()
+    height, width = marked.shape[:2]
+    line_px = max(2, round(min(height, width) / 240))
+    x1, y1, x2, y2 = (round(v) for v in box)
+    cv2.rectangle(marked, (x1, y1), (x2, y2), _BOX_COLOUR, line_px)
+    if not label:
+        return marked
+    scale = max(0.5, min(height, width) / 720)
+    (text_w, text_h), baseline = cv2.getTextSize(label, _FONT, scale, line_px)
+    left = max(0, min(x1, width - text_w - 8))
+    tag_h = text_h + baseline + 8
+    top = y1 - tag_h if y1 >= tag_h else min(y2, height - tag_h)
+    cv2.rectangle(marked, (left, top), (left + text_w + 8, top + tag_h), _BOX_COLOUR, cv2.FILLED)
+    cv2.putText(marked, label, (left + 4, top + text_h + 4), _FONT, scale, _TEXT_COLOUR, line_px, cv2.LINE_AA)
+    return marked

@@ -1,0 +1,5 @@
+"""Celery: thin tasks that fetch, call a pure function and hand on. `celery -A tasks worker -Q plates` starts one."""
+
+from tasks.app import app
+
+__all__ = ["app"]
