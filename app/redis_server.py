@@ -6,12 +6,12 @@ import importlib.util
 import os
 import secrets
 import shutil
-import socket
 import time
 from pathlib import Path
 
 import redis
 
+from app.ports import free_port
 from core.errors import UnavailableError
 from core.settings import Settings
 
@@ -50,7 +50,7 @@ class RedisServer:
         self._settings = settings
         self._folder = settings.data / "redis"
         self._binary = find_redis_binary()
-        self._port = _free_port()
+        self._port = free_port()
         self._password = secrets.token_urlsafe(24)
 
     @property
@@ -103,12 +103,6 @@ class RedisServer:
             else:
                 client.close()
                 return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _write_private(path: Path, text: str) -> None:

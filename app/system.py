@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from app.first_admin import ensure_admin
+from app.ports import check_port_is_free
 from app.redis_server import RedisServer
 from app.supervisor import Program, Supervisor
 from core.errors import CamrecError
@@ -74,7 +74,7 @@ class System:
 
 def programs(settings: Settings) -> list[Program]:
     """What runs beside Redis: a frames worker for each GPU, or one for the CPU, and one process of each other kind."""
-    camrec = [sys.executable, "-m", "app.cli"]
+    camrec = [sys.executable, "-P", "-m", "app.cli"]
     worker = [*camrec, "worker", "-Q"]
     gpus = [settings.gpu] if settings.gpu is not None else available_gpus()
     frames = [
@@ -101,23 +101,6 @@ def available_gpus() -> list[int | None]:
     if visible is not None:
         return list(range(len([v for v in visible.split(",") if v.strip() not in {"", "-1"}])))
     return list(range(len(list(Path("/proc/driver/nvidia/gpus").glob("*")))))
-
-
-def check_port_is_free(host: str, port: int) -> None:
-    """Raise where another program listens there.
-
-    Raises:
-        CamrecError: the port is taken, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CamrecError(
-                f"The API cannot listen on {host}:{port}: {error.strerror}. Choose another port with --port."
-            ) from None
 
 
 @contextmanager

@@ -28,7 +28,7 @@ WORKERS = "camrec:workers"
 
 
 def token(recognition: str, camera_id: int) -> str:
-    """Set while a token of this camera waits in the recognition's queue."""
+    """Set while a token of this camera (or, for ``events``, shard) waits in the recognition's queue."""
     return f"camrec:token:{recognition}:{camera_id}"
 
 
@@ -52,6 +52,11 @@ def lease_epoch(name: str) -> str:
     return f"camrec:lease-epoch:{name}"
 
 
+def observations(shard: int) -> str:
+    """Stream of the observations of a shard of cameras that are not covered by its checkpoint yet."""
+    return f"camrec:observations:{shard}"
+
+
 def checkpoint(shard: int) -> str:
-    """Hash ``<recognition>:<camera id>`` → JSON state of the judgement of a shard of cameras."""
+    """Hash ``<recognition>:<camera id>`` → JSON state of its judgement, ``position`` → the last observation in it."""
     return f"camrec:checkpoint:{shard}"

@@ -13,6 +13,9 @@ from core.clock import iso_utc
 from core.redact import redact
 from core.settings import Settings
 
+_NOISY = ("alembic", "kombu", "urllib3", "asyncio", "celery.worker.strategy", "celery.app.trace")
+"""Loggers that would write lines for each frame or request; their warnings are kept."""
+
 _context: ContextVar[dict[str, str | int] | None] = ContextVar("log_context", default=None)
 
 
@@ -55,9 +58,9 @@ class _Formatter(logging.Formatter):
 def setup_logging(process: str, settings: Settings) -> None:
     """Send this process's log lines to standard error in the format that the settings name."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(process, settings.log_format == "json"))
+    handler.setFormatter(_Formatter(settings.process_name or process, settings.log_format == "json"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    for noisy in ("alembic", "kombu", "amqp", "urllib3", "asyncio", "PIL"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

@@ -30,11 +30,6 @@ class Recognition:
         """Name of the Celery task that recognises frames."""
         return f"recognise.{self.kind}"
 
-    @property
-    def judge_task(self) -> str:
-        """Name of the Celery task that turns its observations into events."""
-        return f"judge.{self.kind}"
-
 
 RECOGNITIONS: dict[str, Recognition] = {
     r.kind: r

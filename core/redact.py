@@ -7,11 +7,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN = "***"
 
-_URL_IN_TEXT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"'<>]+")
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<userinfo>[^\s\"'<>/?#]*(?:[^\s\"'<>?#]*)@)")
+_URL_IN_TEXT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s?#]*|[^\s=]*)@")
 _SECRET_PARAMETER = re.compile(
     r"(?P<name>(?:^|[?&;\s])[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|psw|token|secret|auth|api_?key|key|usr|user(?:name)?|login)"
-    r"[\w.-]*=)(?P<value>[^&;#\s\"'<>]+)",
+    r"[\w.-]*=)(?P<value>[^&;#\s]+)",
     re.IGNORECASE,
 )
 
@@ -28,7 +28,8 @@ def redact(text: str) -> str:
 
 
 def _redact_url(url: str) -> str:
-    # The last "@" before the path ends the user info: people do not always percent-encode their passwords.
+    # The last "@" before the path ends the user info: people do not always percent-encode their passwords,
+    # not even a "?" or "#" in them; only after a "=" it is taken for that of a query parameter.
     url = _USERINFO.sub(lambda found: f"{found['scheme']}{HIDDEN}@", url, count=1)
     return _SECRET_PARAMETER.sub(lambda found: f"{found['name']}{HIDDEN}", url)
 

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     allow_files: bool = Field(False, description="whether cameras may be local files (file:// or a path)")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
     log_format: Literal["text", "json"] = Field("text", description="log lines for people, or one JSON object a line")
+    process_name: str | None = Field(None, description="name of this process in log lines; `camrec up` sets it")
     host: str = Field("127.0.0.1", description="address on which the API listens")
     port: int = Field(15439, ge=1, le=65535, description="port on which the API listens")
     api_threads: int = Field(16, ge=4, le=512, description="threads that answer requests")

@@ -49,6 +49,7 @@ class Camera:
     id: int
     """0 for a camera not stored yet that takes the next free id."""
     name: str
+    """Empty for a camera not stored yet that is to be called ``camera-<id>``."""
     url: str = field(repr=False)
     detect_url: str | None = field(default=None, repr=False)
     enabled: bool = True
@@ -125,29 +126,29 @@ class CameraStore:
             session.flush()
             return self._camera(row)
 
-    def replace_all(self, cameras: Sequence[Camera]) -> list[Camera]:
+    def replace_all(self, cameras: Sequence[Camera], dry_run: bool = False) -> list[Camera]:
         """Make these the only cameras: those with a known id (or, without id, a known name) are changed, the others
-        are added, and what is not named is removed. All or nothing.
+        are added, and what is not named is removed. All or nothing; ``dry_run``: nothing, as if it had been all.
 
         Raises:
             CameraExistsError: a name or an id stands in the list twice.
         """
-        return self._put_all(cameras, remove_others=True)
+        return self._put_all(cameras, dry_run, remove_others=True)
 
-    def merge(self, cameras: Sequence[Camera]) -> list[Camera]:
+    def merge(self, cameras: Sequence[Camera], dry_run: bool = False) -> list[Camera]:
         """As `replace_all`, and what is not named stays.
 
         Raises:
             CameraExistsError: a name or an id stands in the list twice, or a name is taken by a camera not in it.
         """
-        return self._put_all(cameras, remove_others=False)
+        return self._put_all(cameras, dry_run, remove_others=False)
 
-    def _put_all(self, cameras: Sequence[Camera], remove_others: bool) -> list[Camera]:
+    def _put_all(self, cameras: Sequence[Camera], dry_run: bool, remove_others: bool) -> list[Camera]:
         with _taken_means_exists("the list"), self._database.write() as session:
             rows = {row.id: row for row in session.scalars(select(CameraRow))}
             by_name = {row.name: row.id for row in rows.values()}
             wanted = [replace(c, id=c.id or by_name.get(c.name, 0)) for c in cameras]
-            _refuse_twice([c.name for c in wanted], "name")
+            _refuse_twice([c.name for c in wanted if c.name], "name")
             _refuse_twice([c.id for c in wanted if c.id], "id")
             if remove_others:
                 gone = rows.keys() - {c.id for c in wanted}
@@ -155,11 +156,13 @@ class CameraStore:
                     session.delete(rows[camera_id])
                 _end_events(session, gone)
                 session.flush()
-            self._free_names(session, [(rows[c.id], c.name) for c in wanted if c.id in rows])
+            self._free_names(session, [(rows[c.id], c.name) for c in wanted if c.id in rows and c.name])
             # Ids given by hand first, or a camera without one might take an id that is given further down.
-            ids_first = sorted(wanted, key=lambda camera: camera.id == 0)
-            put = {c.name: self._put(session, rows.get(c.id), c) for c in ids_first}
-            return [put[c.name] for c in wanted]
+            ids_first = sorted(range(len(wanted)), key=lambda place: wanted[place].id == 0)
+            put = {place: self._put(session, rows.get(wanted[place].id), wanted[place]) for place in ids_first}
+            if dry_run:
+                session.rollback()
+            return [put[place] for place in range(len(wanted))]
 
     def remove(self, camera_id: int, purge: bool = False) -> list[str]:
         """Remove a camera.
@@ -225,6 +228,9 @@ class CameraStore:
         self._fill(row, camera)
         session.add(row)
         session.flush()
+        if not camera.name:
+            row.name = f"camera-{row.id}"
+            session.flush()
         if camera.id and session.get_bind().dialect.name == "postgresql":
             # A sequence does not notice ids given by hand and would hand them out again. It never goes back:
             # ids of deleted cameras are not used again.
@@ -240,7 +246,7 @@ class CameraStore:
         detect_url = camera.detect_url and self._with_known_credentials(
             camera.detect_url, row.detect_url_encrypted, row.url_encrypted
         )
-        row.name = camera.name
+        row.name = camera.name or row.name or ""
         row.url_encrypted, row.url_shown = self._secrets.encrypt(url), redact(url)
         row.detect_url_encrypted = self._secrets.encrypt(detect_url) if detect_url else None
         row.detect_url_shown = redact(detect_url) if detect_url else None

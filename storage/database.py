@@ -76,7 +76,7 @@ class Database:
     @contextmanager
     def _migration_lock(self) -> Iterator[None]:
         if self.engine.dialect.name == "sqlite":
-            self._settings.data.mkdir(parents=True, exist_ok=True)
+            _make_folder(self._settings.data)
             with (self._settings.data / "migration.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
@@ -93,6 +93,13 @@ class Database:
         self.engine.dispose()
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+
+
 def _make_engine(settings: Settings) -> Engine:
     url = make_url(settings.resolve_database_url())
     if url.drivername in {"postgres", "postgresql"}:
@@ -100,7 +107,7 @@ def _make_engine(settings: Settings) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(url.database).parent)
     engine = create_engine(
         url,
         connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "check_same_thread": False},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterable
@@ -50,7 +51,8 @@ class Media:
             draft.write_bytes(data)
             os.replace(draft, target)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # its folder may be what could not be made
+                draft.unlink()
             raise UnavailableError(f"{target} cannot be written: {error.strerror}.") from error
 
     def read(self, path: str) -> bytes | None:

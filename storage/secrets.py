@@ -21,7 +21,10 @@ class Secrets:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "secret.key"
-        self._root = _load_or_create(self._path)
+        try:
+            self._root = _load_or_create(self._path)
+        except OSError as error:
+            raise CamrecError(f"The key {self._path} cannot be read or made: {error.strerror}.") from error
         self._fernet = Fernet(base64.urlsafe_b64encode(self.derive("camera-urls")))
 
     def derive(self, purpose: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -22,6 +23,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 """From the least right to the most."""
 
 MIN_PASSWORD_LENGTH = 8
+MAX_FIRST_TOKEN_VERSION = 2**30
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
@@ -73,7 +75,14 @@ class UserStore:
             raise UserError(f"A user name is 1 to 64 letters, digits or . _ @ - ; got {name!r}.")
         if role not in ROLES:
             raise UserError(f"A role is one of {', '.join(ROLES)}; got {role!r}.")
-        row = UserRow(name=name, password_hash=self._hash(password), role=role, created_at=time.time())
+        row = UserRow(
+            name=name,
+            password_hash=self._hash(password),
+            role=role,
+            created_at=time.time(),
+            # Not 1: tokens of a removed user must not be good for one who is added again under his name.
+            token_version=1 + secrets.randbelow(MAX_FIRST_TOKEN_VERSION),
+        )
         try:
             with self._database.write() as session:
                 session.add(row)

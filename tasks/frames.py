@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from core import keys
 from core.clock import SystemClock
 from core.errors import CamrecError
-from core.recognitions import RECOGNITIONS, Recognition, events_queue
+from core.recognitions import RECOGNITIONS, Recognition
 from core.redis_client import connect_redis
 from core.settings import Settings
 from core.types import Detection, Frame, Observation
@@ -26,17 +26,13 @@ from storage.frames.evidence import Evidence
 from storage.frames.store import FrameStore
 from storage.frames.tokens import Tokens
 from storage.media import encode_jpeg
-from tasks.app import app
+from tasks.application import app
+from tasks.observations import ObservationLog, ShardFullError
 
 log = logging.getLogger(__name__)
 
 RESULT_TIMEOUT_S = 30.0
 """A model that runs longer than this on one batch hangs; the task fails and the frame counts as lost."""
-
-MAX_OBSERVATIONS_WAITING = 50_000
-"""In one events queue; an hour's work of one camera at 15 fps. Beyond, no worker judges and memory would run out."""
-
-_PUBLISH_RETRY = {"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5, "interval_max": 1.0}
 
 Seen = tuple[Frame, tuple[Detection, ...]]
 
@@ -57,11 +53,10 @@ class FrameService:
         self._store = store
         self._evidence = Evidence(store.folder / "evidence")
         self._tokens = Tokens(client)
+        self._log = ObservationLog(client)
         self._clock = SystemClock()
         self._newest_seq: dict[int, int] = {}
         self._seq_lock = threading.Lock()
-        self._queue_checked_at: dict[str, float] = {}
-        self._queue_is_full: dict[str, bool] = {}
         self.recogniser = build_recogniser(
             recognition.kind, ModelStore(settings.models_dir), gpu=settings.gpu, threads=1
         )
@@ -122,34 +117,19 @@ class FrameService:
 
     def _publish(self, frame: Frame, detections: tuple[Detection, ...]) -> None:
         camera_id = frame.ref.camera_id
-        queue = events_queue(camera_id)
         try:
-            if self._is_full(queue):
-                self._count_drop(camera_id, "events_queue_full")
-                return
             if detections:
                 self._evidence.keep(camera_id, frame.ref.seq, encode_jpeg(frame.pixels))
             observation = Observation(frame.ref, self.recognition.kind, detections, self.recogniser.model)
-            app.send_task(
-                self.recognition.judge_task,
-                args=(observation.as_json(),),
-                queue=queue,
-                retry=True,
-                retry_policy=_PUBLISH_RETRY,
-            )
+            self._log.append(observation, app)
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("camera %d: observation not published: %s", camera_id, error)
             self._count_drop(camera_id, "broker_down")
+        except ShardFullError:
+            self._count_drop(camera_id, "events_queue_full")
         except CamrecError as error:
             log.warning("camera %d: %s", camera_id, error)
             self._count_drop(camera_id, "no_evidence_room")
-
-    def _is_full(self, queue: str) -> bool:
-        now = self._clock.monotonic()
-        if now - self._queue_checked_at.get(queue, -1.0) >= 1.0:
-            self._queue_is_full[queue] = int(self._client.llen(queue)) >= MAX_OBSERVATIONS_WAITING
-            self._queue_checked_at[queue] = now
-        return self._queue_is_full[queue]
 
     def _count_drop(self, camera_id: int, cause: str) -> None:
         try:

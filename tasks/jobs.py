@@ -10,7 +10,7 @@ from storage.database import Database
 from storage.events import EventStore
 from storage.kept_frames import KeptFrameStore
 from storage.media import Media, plain_snapshot_path
-from tasks.app import app
+from tasks.application import app
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from storage.events import EventStore
 from storage.frames.evidence import Evidence
 from storage.media import Media
 from tasks.camera_settings import CameraSettings
+from tasks.observations import ObservationLog
 from tasks.snapshots import write_snapshot
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,17 @@ log = logging.getLogger(__name__)
 MAX_PICTURES_REMEMBERED = 64
 """Events of one camera of which the frame that their snapshot shows is remembered."""
 
+BATCH = 100
+"""Observations judged between two checkpoints."""
+
+POSITION = "position"
+"""Field of the checkpoint that holds how far the stream is judged."""
+
 _SAVE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+redis.call('HSET', KEYS[2], unpack(ARGV, 3))
+redis.call('XTRIM', KEYS[3], 'MINID', ARGV[2])
+redis.call('XDEL', KEYS[3], ARGV[2])
 return 1
 """
 
@@ -53,16 +62,21 @@ class JudgingTools:
 
 @dataclass(slots=True)
 class _CameraState:
-    """Of one camera and recognition; `saved` is what the checkpoint holds, the judge may be ahead of it."""
+    """Of one camera and recognition. The judge may be ahead of the checkpoint, which holds the other fields."""
 
     seq: int = 0
     pictures: dict[str, int] = field(default_factory=dict)
     """Event id → seq of the frame that its snapshot shows."""
     saved: dict[str, Any] | None = None
+    """The judge's state."""
     judge: Judge | None = None
     camera: Camera | None = None
     """The camera as it was when the judge was made."""
     last_active_s: float = 0.0
+
+    def as_json(self) -> str:
+        """For the checkpoint."""
+        return json.dumps({"seq": self.seq, "judge": self.saved, "pictures": self.pictures})
 
 
 class ShardJudge:
@@ -73,64 +87,74 @@ class ShardJudge:
         self.epoch = epoch
         self._holder = holder
         self._tools = tools
+        self._log = ObservationLog(tools.client)
         self._save_script = tools.client.register_script(_SAVE)
         self._lock = threading.Lock()
+        self._position = "0"
         self._states: dict[str, _CameraState] = {}
-        saved: dict[bytes, bytes] = tools.client.hgetall(keys.checkpoint(shard))  # type: ignore[assignment]
-        for name, text in saved.items():
-            plain = json.loads(text)
-            self._states[name.decode()] = _CameraState(plain["seq"], plain["pictures"], plain["judge"])
+        self._ahead = True
 
-    def judge(self, observation: Observation, now: float) -> None:
-        """Judge one observation; when this returns, its message may be acknowledged.
+    def judge_waiting(self, now: float) -> None:
+        """Judge all observations that wait.
 
         Raises:
             ShardLostError: the shard is another worker's now.
-            UnavailableError: database, Redis or disk; nothing has changed, and the same call may be made again.
+            UnavailableError: database, Redis or disk. Nothing is lost: the same observations are judged next time,
+                from the checkpoint, to the same events.
         """
-        name = f"{observation.recognition}:{observation.frame.camera_id}"
-        with self._lock:
-            state = self._states.setdefault(name, _CameraState())
-            state.last_active_s = now
-            if observation.frame.seq <= state.seq:
-                self._count_drop(name, "not_newer")
-                return
-            camera = self._tools.cameras.of(observation.frame.camera_id)
-            if camera is None:
-                self._count_drop(name, "camera_removed")
-                return
-            self._step(name, state, camera, observation.frame.seq, lambda judge: judge.observe(observation))
+        with self._from_checkpoint():
+            self._log.clear_token(self.shard)
+            while batch := self._log.read(self.shard, self._position, BATCH):
+                touched = {name for waiting in batch if (name := self._judge(waiting.observation, now))}
+                self._save(touched, batch[-1].position)
 
     def tick(self, now: float, idle_s: float) -> None:
-        """Let judges close what was not seen for too long, on cameras without observations for ``idle_s``."""
-        with self._lock:
+        """Let judges close what was not seen for too long, on cameras without observations for ``idle_s``.
+
+        Raises:
+            ShardLostError, UnavailableError: as `judge_waiting`.
+        """
+        with self._from_checkpoint():
+            if self._log.waiting(self.shard):
+                return  # the time of now is not yet the time of the judgement
+            touched = set()
             for name, state in list(self._states.items()):
-                if now - state.last_active_s < idle_s or state.saved is None:
+                if now - state.last_active_s < idle_s:
                     continue
                 camera = self._tools.cameras.of(int(name.rpartition(":")[2]))
                 if camera is None:
                     self._forget(name)
-                    continue
-                self._step(name, state, camera, state.seq, lambda judge: judge.tick(now))
+                elif self._step(name, state, camera, lambda judge: judge.tick(now)):
+                    touched.add(name)
+            if touched:
+                self._save(touched, self._position)
 
-    def _step(
-        self, name: str, state: _CameraState, camera: Camera, seq: int, step: Callable[[Judge], list[Event]]
-    ) -> None:
-        recognition = name.partition(":")[0]
-        judge = self._judge_of(recognition, state, camera)
-        try:
-            changed = step(judge)
-            plain = judge.state()
-            if plain == state.saved and not changed and seq == state.seq:
-                return
-            pictures = self._write(changed, state.pictures)
-            self._save(name, seq, plain, pictures)
-        except BaseException:
-            state.judge = None  # it is ahead of the checkpoint: go on from there next time
-            raise
-        state.seq, state.saved, state.pictures = seq, plain, pictures
-        for event in changed:
-            self._announce(event)
+    def _judge(self, observation: Observation, now: float) -> str | None:
+        """Judge one observation; the name of the state that it changed, if any."""
+        name = f"{observation.recognition}:{observation.frame.camera_id}"
+        state = self._states.setdefault(name, _CameraState())
+        state.last_active_s = now
+        if observation.frame.seq <= state.seq:
+            self._count_drop(name, "not_newer")
+            return None
+        camera = self._tools.cameras.of(observation.frame.camera_id)
+        if camera is None:
+            self._count_drop(name, "camera_removed")
+            return None
+        self._step(name, state, camera, lambda judge: judge.observe(observation))
+        state.seq = observation.frame.seq
+        return name
+
+    def _step(self, name: str, state: _CameraState, camera: Camera, step: Callable[[Judge], list[Event]]) -> bool:
+        """Whether the judge's state changed; its events are written and announced."""
+        judge = self._judge_of(name.partition(":")[0], state, camera)
+        changed = step(judge)
+        if changed:
+            state.pictures = self._write(changed, state.pictures)
+            for event in changed:
+                self._announce(event)
+        before, state.saved = state.saved, judge.state()
+        return state.saved != before
 
     def _judge_of(self, recognition: str, state: _CameraState, camera: Camera) -> Judge:
         if state.judge is not None and state.camera == camera:
@@ -140,7 +164,7 @@ class ShardJudge:
             judge = new_judge(recognition, camera.id, settings, camera.zones)
         else:
             try:
-                judge = restore_judge(recognition, camera.id, settings, copy.deepcopy(state.saved), camera.zones)
+                judge = restore_judge(recognition, camera.id, settings, state.saved, camera.zones)
             except CamrecError as error:
                 log.error("camera %d: %s Its judgement starts anew.", camera.id, error)
                 judge = new_judge(recognition, camera.id, {}, camera.zones)
@@ -161,23 +185,42 @@ class ShardJudge:
         self._tools.events.put(rows, self.epoch)
         return dict(list(pictures.items())[-MAX_PICTURES_REMEMBERED:])
 
-    def _save(self, name: str, seq: int, judge: dict[str, Any], pictures: dict[str, int]) -> None:
-        text = json.dumps({"seq": seq, "judge": judge, "pictures": pictures})
-        try:
-            held = self._save_script(
-                keys=[keys.lease(f"events.{self.shard}"), keys.checkpoint(self.shard)], args=[self._holder, name, text]
-            )
-        except redis.RedisError as error:
-            raise UnavailableError(f"Redis cannot be used now: {error}") from error
+    def _load(self) -> None:
+        saved: Any = self._tools.client.hgetall(keys.checkpoint(self.shard))
+        self._states, self._position = {}, "0"
+        for name, text in saved.items():
+            if name == POSITION.encode():
+                self._position = text.decode()
+            else:
+                plain = json.loads(text)
+                self._states[name.decode()] = _CameraState(plain["seq"], plain["pictures"], plain["judge"])
+
+    def _save(self, names: Iterable[str], position: str) -> None:
+        fields = [value for name in names for value in (name, self._states[name].as_json())]
+        held = self._save_script(
+            keys=[keys.lease(f"events.{self.shard}"), keys.checkpoint(self.shard), keys.observations(self.shard)],
+            args=[self._holder, position, *fields, POSITION, position],
+        )
         if not held:
             raise ShardLostError(f"shard {self.shard}")
+        self._position = position
+
+    @contextmanager
+    def _from_checkpoint(self) -> Iterator[None]:
+        """Hold the lock; after a failure the judges are ahead of the checkpoint: go on from it, not from them."""
+        with self._lock:
+            try:
+                if self._ahead:
+                    self._load()
+                self._ahead = True
+                yield
+                self._ahead = False
+            except redis.RedisError as error:
+                raise UnavailableError(f"Redis cannot be used now: {error}") from error
 
     def _forget(self, name: str) -> None:
         """Drop the state of a removed camera; its open events were closed when it was removed."""
-        try:
-            self._tools.client.hdel(keys.checkpoint(self.shard), name)
-        except redis.RedisError as error:
-            raise UnavailableError(f"Redis cannot be used now: {error}") from error
+        self._tools.client.hdel(keys.checkpoint(self.shard), name)
         del self._states[name]
 
     def _announce(self, event: Event) -> None:
@@ -188,7 +231,4 @@ class ShardJudge:
             log.debug("event not announced, listeners will find it in the database: %s", error)
 
     def _count_drop(self, name: str, cause: str) -> None:
-        try:
-            self._tools.client.hincrby(keys.JUDGE_DROPS, f"{name}:{cause}", 1)
-        except redis.RedisError as error:
-            log.debug("drop not counted: %s", error)
+        self._tools.client.hincrby(keys.JUDGE_DROPS, f"{name}:{cause}", 1)

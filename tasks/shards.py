@@ -6,22 +6,18 @@ import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
 from celery import bootsteps
-from celery.exceptions import Reject
-from celery.worker import state as worker_state
 
 from core.clock import SystemClock
 from core.errors import CamrecError, UnavailableError
 from core.lease import Lease
-from core.recognitions import EVENT_SHARDS, events_queue
+from core.recognitions import events_queue
 from core.redis_client import connect_redis
 from core.settings import Settings
-from core.types import Observation
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
@@ -37,9 +33,7 @@ log = logging.getLogger(__name__)
 LEASE_LIFETIME_S = 6.0
 ROUND_S = 1.0
 IDLE_S = 5.0
-"""Seconds without an observation of a camera, with its queue empty, after which time alone may close its events."""
-
-MAX_WAIT_S = 5.0
+"""Seconds without an observation of a camera, while none waits, after which time alone may close its events."""
 
 
 class ShardKeeper:
@@ -89,29 +83,17 @@ class ShardKeeper:
         for shard in self._shards:
             consumer.cancel_task_queue(events_queue(shard))
 
-    def judge(self, observation: Observation) -> None:
-        """Judge one observation, waiting as long as database or disk are gone: nothing queued is lost.
-
-        Raises:
-            Reject: the message goes back to its queue; the shard was lost or the worker stops.
-        """
-        wait_s = 0.2
-        while True:
-            judge = self._judges.get(observation.frame.camera_id % EVENT_SHARDS)
-            if judge is None:
-                raise Reject("the shard is another worker's", requeue=True)
-            try:
-                judge.judge(observation, self._clock.now())
-            except ShardLostError:
-                self._lose(judge.shard)
-            except UnavailableError as error:
-                if worker_state.should_stop is not None or worker_state.should_terminate is not None:
-                    raise Reject("the worker stops", requeue=True) from None
-                log.warning("observation of camera %d waits: %s", observation.frame.camera_id, error)
-                time.sleep(wait_s)
-                wait_s = min(2 * wait_s, MAX_WAIT_S)
-            else:
-                return
+    def judge(self, shard: int) -> None:
+        """Judge what waits in a shard. What cannot be judged now stays, and is tried again every second."""
+        judge = self._judges.get(shard)
+        if judge is None:
+            return  # its holder looks into the stream by itself
+        try:
+            judge.judge_waiting(self._clock.now())
+        except ShardLostError:
+            self._lose(shard)
+        except UnavailableError as error:
+            log.warning("observations of shard %d wait: %s", shard, error)
 
     def _run(self, *steps: Callable[[], None]) -> None:
         while not self._stop.is_set():
@@ -147,34 +129,21 @@ class ShardKeeper:
         held = set(self._judges)
         if gained := held - self._consuming:
             self._consuming |= gained
-            consumer.call_soon(_consume, consumer, sorted(gained))
+            for shard in gained:
+                consumer.call_soon(consumer.add_task_queue, events_queue(shard))
         if lost := self._consuming - held:
             self._consuming -= lost
             for shard in lost:
                 consumer.call_soon(consumer.cancel_task_queue, events_queue(shard))
 
     def _tick(self) -> None:
+        """Judge what a lost message, a lost lease or a failure left waiting, and let time pass."""
         for shard, judge in list(self._judges.items()):
-            # With observations still waiting, the time of now is not yet the time of the judgement.
-            if not self._tools.client.llen(events_queue(shard)):
-                try:
-                    judge.tick(self._clock.now(), IDLE_S)
-                except ShardLostError:
-                    self._lose(shard)
-
-
-def _consume(consumer: Any, shards: Sequence[int]) -> None:
-    """Put back, in their order, the messages that a killed worker had taken, then consume.
-
-    Those of a living worker come twice by this; the checkpoint's seq drops the second.
-    """
-    qos = consumer.task_consumer.channel.qos
-    with qos.channel.conn_or_acquire() as client:
-        # Each goes to the end that is consumed first: the newest must go back first.
-        for tag in client.zrange(qos.unacked_index_key, 0, -1, desc=True):
-            qos.restore_by_tag(tag, client)
-    for shard in shards:
-        consumer.add_task_queue(events_queue(shard))
+            self.judge(shard)
+            try:
+                judge.tick(self._clock.now(), IDLE_S)
+            except ShardLostError:
+                self._lose(shard)
 
 
 class FollowLeases(bootsteps.StartStopStep):
@@ -221,8 +190,8 @@ def stop() -> None:
         _keeper.stop()
 
 
-def judge(observation: dict[str, Any]) -> None:
-    """What the events task of each recognition does."""
+def judge(shard: int) -> None:
+    """What the events task does."""
     if _keeper is None:
         raise RuntimeError("this worker was not started for events")
-    _keeper.judge(Observation.from_json(observation))
+    _keeper.judge(shard)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 from celery.signals import celeryd_init, worker_init, worker_shutdown
 from celery.signals import setup_logging as celery_setup_logging
-from kombu.transport.redis import Channel
 
 from celeryconfig import SOCKET_OPTIONS
 from core.errors import CamrecError
@@ -39,16 +37,8 @@ WORKER_CLASSES = (
     WorkerClass(
         EVENTS,
         EVENT_QUEUES,
-        # Observations of a killed worker are back in seconds. Own keys: the shortest timeout in one keyspace wins.
-        {
-            "visibility_timeout": 10,
-            "unacked_restore_interval": 2,
-            "unacked_restore_throttle": 1,
-            "unacked_key": "events.unacked",
-            "unacked_index_key": "events.unacked_index",
-            "unacked_mutex_key": "events.unacked_mutex",
-            "unacked_mutex_expire": 5,
-        },
+        # These messages only wake; observations wait in streams until a checkpoint covers them.
+        {"ack_emulation": False},
     ),
     WorkerClass(
         JOBS,
@@ -76,7 +66,7 @@ def class_of(queues: list[str]) -> WorkerClass:
         f"  celery -A tasks worker -n {c.name}@%h -Q {','.join(q for q in c.queues if q in queues)}" for c in found
     )
     raise CamrecError(
-        "Frames, events and jobs need different transport options, which belong to a process, "
+        "Frames, events and jobs need different pools and transport options, which belong to a process, "
         f"so one worker cannot consume them all. Start {len(found)} workers instead:\n{commands}"
     )
 
@@ -98,9 +88,7 @@ def choose_class(options: dict[str, Any] | None = None, conf: Any = None, **_: o
     elif worker_class.name == EVENTS:
         # One thread: the observations of a camera are judged in order.
         conf.worker_concurrency = 1
-        conf.worker_prefetch_multiplier = 16
-        # Kombu would put unacknowledged messages back newest first; the next holder restores them in order.
-        Channel.QoS.restore_at_shutdown = False
+        conf.worker_prefetch_multiplier = 1
     else:
         conf.worker_concurrency = conf.worker_concurrency or 2
         conf.worker_prefetch_multiplier = 1
@@ -134,7 +122,7 @@ def clean_up(**_: object) -> None:
 @celery_setup_logging.connect
 def use_our_logging(**_: object) -> None:
     """Celery's log lines look like ours and go through the same redaction."""
-    setup_logging(os.environ.get("CAMREC_PROCESS_NAME", "worker"), get_settings())
+    setup_logging("worker", get_settings())
 
 
 def _asked_queues(options: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import UnavailableError
@@ -66,9 +67,8 @@ class Evidence:
             if folder.name not in live:
                 for name in self._names(folder):
                     (folder / name).unlink(missing_ok=True)
-                # A picture that comes right now keeps the folder until the next sweep.
-                if not self._names(folder):
-                    _remove_if_empty(folder)
+                with suppress(OSError):  # a picture that comes right now keeps the folder until the next sweep
+                    folder.rmdir()
 
     def _camera_folder(self, camera_id: int) -> Path:
         return self._folder / str(camera_id)
@@ -83,7 +83,7 @@ class Evidence:
 
     @staticmethod
     def _write(folder: Path, seq: int, jpeg: bytes) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # "+" sorts before ".", so an unfinished file counts as just older than the finished one of its seq.
         fd, unfinished = tempfile.mkstemp(prefix=f"{seq:0{_SEQ_DIGITS}d}+", dir=folder)
         try:
@@ -97,10 +97,3 @@ class Evidence:
 
 def _name(seq: int) -> str:
     return f"{seq:0{_SEQ_DIGITS}d}.jpg"
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return

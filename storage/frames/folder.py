@@ -64,16 +64,17 @@ class RingFolder:
                 needed_bytes,
                 f"{_human(others_bytes)} of the {_human(self.allowed_bytes)} of CAMREC_FRAME_MEMORY are taken",
             )
-        if needed_bytes > (free_bytes := self._free_bytes()):
+        status = os.statvfs(self.path)
+        free_bytes = status.f_bavail * status.f_frsize
+        if needed_bytes > free_bytes:
             raise self.full_error(camera_id, needed_bytes, f"{_human(free_bytes)} are free in {self.path.parent}")
 
-    def full_error(self, camera_id: int, needed_bytes: int, found: str = "") -> UnavailableError:
+    def full_error(self, camera_id: int, needed_bytes: int, cause: str) -> UnavailableError:
         """What to tell a person: how much is needed, how much there is, and the ways out."""
-        found = found or f"{_human(self._free_bytes())} are free in {self.path.parent}"
         return UnavailableError(
-            f"The frame store is full: camera {camera_id} needs {_human(needed_bytes)}, and {found}. "
-            "Raise CAMREC_FRAME_MEMORY, make the folder larger (in a container: --shm-size=2g) or set CAMREC_FRAME_DIR to "
-            "a larger folder in memory, or watch fewer cameras or streams of lower resolution (detect_url)."
+            f"The frame store is full: camera {camera_id} needs {_human(needed_bytes)}, and {cause}. "
+            "Raise CAMREC_FRAME_MEMORY, make the folder larger (in a container: --shm-size=2g) or set CAMREC_FRAME_DIR "
+            "to a larger folder in memory, or watch fewer cameras or streams of lower resolution (detect_url)."
         )
 
     def remove(self, camera_id: int) -> None:
@@ -111,10 +112,6 @@ class RingFolder:
         except FileNotFoundError:
             return 0
 
-    def _free_bytes(self) -> int:
-        status = os.statvfs(self.path)
-        return status.f_bavail * status.f_frsize
-
 
 def make_private_folder(path: Path) -> None:
     """Make a folder that only this user can enter, or check that it is one.
@@ -132,8 +129,9 @@ def make_private_folder(path: Path) -> None:
         ) from None
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise UnavailableError(
-            f"{path} must be a folder that only user {os.geteuid()} can enter (mode 0700); found owner {status.st_uid}, "
-            f"mode {stat.filemode(status.st_mode)}. Remove it, or set CAMREC_FRAME_DIR to another folder."
+            f"{path} must be a folder that only user {os.geteuid()} can enter (mode 0700); found one of user "
+            f"{status.st_uid} with mode {stat.filemode(status.st_mode)}. "
+            "Remove it, or set CAMREC_FRAME_DIR to another folder."
         )
 
 

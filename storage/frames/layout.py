@@ -135,7 +135,7 @@ class Ring:
     def is_at(self, path: Path) -> bool:
         """Whether the path still names this file: false once it was replaced or removed, by whomever."""
         try:
-            status = os.stat(path)  # noqa: PTH116 - half the time of Path.stat, on every read
+            status = os.stat(path)
         except FileNotFoundError:
             return False
         return (status.st_dev, status.st_ino) == self.identity
@@ -155,8 +155,8 @@ def fence() -> None:
     """Let no load or store pass this point: what is before it is seen by other CPUs before what is after it.
 
     A release followed by an acquire orders everything around it on ARMv8, and a locked instruction does on x86-64,
-    where it also orders the streaming stores that memcpy uses for large pictures. Python has no fence of its own; a lock
-    made here, which nobody else can hold, costs about 0.1 µs.
+    where it also orders the streaming stores that memcpy uses for large pictures. Python has no fence of its own; a
+    lock made here, which nobody else can hold, costs a fraction of a microsecond.
     """
     lock = threading.Lock()
     lock.acquire()

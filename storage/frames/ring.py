@@ -1,9 +1,9 @@
 """One writer and many readers of a camera's newest frames, in shared memory and without locks between them.
 
 A sequence lock for each slot: its generation is odd while it is written, and a reader compares it before and after the
-copy, so that no reader is ever given pixels of two moments, or of another moment than the frame says. (Boehm, "Can seqlocks
-get along with programming language memory models?", MSPC 2012.) A ring that is replaced or removed, even by a stranger, is
-noticed by the file's identity, which a killed process cannot leave half changed as it could a mark in the header.
+copy, so that no reader is ever given pixels of two moments, or of another moment than the frame says. (Boehm, "Can
+seqlocks get along with programming language memory models?", MSPC 2012.) A ring that is replaced or removed, even by a
+stranger, is noticed by the file's identity: a mark in the old ring would be missed where its writer dies in between.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from storage.frames.folder import RingFolder
 from storage.frames.layout import Header, Ring, RingFormatError, Slot, fence, ring_bytes, slot_capacity
 
 SLOTS = 4
-"""The newest frame, the one being written, and two more: at 30 frames/s a reader has 100 ms for a copy that takes 1 ms, and
-may come back for the frame before the newest, for twice the memory of the least possible ring."""
+"""The newest frame, the one being written, and two more: at 30 frames/s a reader has 100 ms for a copy that takes 1 ms,
+and can still find a frame a moment later, for twice the memory of the least possible ring."""
 
 READ_ATTEMPTS = 8
 """A reader overtaken this often in a row is slower than any use of the newest frame allows."""
 
 MAX_CAPTURED_AT = 1e11
+"""The year 5138; it keeps seq far below 64 bits."""
 
 
 class RingWriter:
@@ -61,8 +62,8 @@ class RingWriter:
         """Make this the newest frame.
 
         Its seq is a hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): microseconds of
-        ``captured_at``, or the last seq + 1 where the clock stands still or was set back. As the ring outlives capture, seq
-        grows across its restarts; and where the ring is lost, as in a reboot, the clock alone keeps it growing.
+        ``captured_at``, or the last seq + 1 where the clock stands still or was set back. As the ring outlives capture,
+        seq grows across its restarts; and where the ring is lost, as in a reboot, the clock alone keeps it growing.
 
         Args:
             pixels: (height, width, 3) uint8, BGR, contiguous or not.
@@ -117,7 +118,8 @@ class RingWriter:
                 last_seq=self._last_seq,
             )
         except OSError as error:
-            raise self._folder.full_error(self._camera_id, needed_bytes) from error
+            cause = f"making its ring failed: {error.strerror}"
+            raise self._folder.full_error(self._camera_id, needed_bytes, cause) from error
 
     def _put(self, ring: Ring, pixels: Picture, captured_at: float) -> FrameRef:
         height, width, _ = pixels.shape
@@ -189,10 +191,10 @@ class RingReader:
                 return frame
         return None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the last read found a ring."""
-        return self._ring is not None
+    def is_current(self) -> bool:
+        """Whether the ring of the last read is still the camera's; one that is not holds memory until it is dropped."""
+        ring = self._ring
+        return ring is not None and ring.is_at(self._path)
 
     def _current(self) -> Ring | None:
         ring = self._ring

@@ -7,16 +7,20 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.clock import Clock, SystemClock
 from core.settings import Settings
 from core.types import Frame, FrameRef, Picture
 from storage.frames.folder import RingFolder
 from storage.frames.ring import RingReader, RingWriter
 
+PRUNE_INTERVAL_S = 10.0
+"""A removed ring's memory is free when the last process has unmapped it: readers look for those this often."""
+
 
 class FrameStore:
-    """The newest few frames of every camera, in shared memory. Safe for threads; cameras do not wait for one another."""
+    """The newest few frames of every camera, in shared memory. Safe for threads; no camera waits for another."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Open the store in ``CAMREC_FRAME_DIR``, in a folder of this installation's own.
 
         Raises:
@@ -27,6 +31,8 @@ class FrameStore:
         self._lock = threading.Lock()
         self._writers: dict[int, RingWriter] = {}
         self._readers: dict[int, RingReader] = {}
+        self._clock = clock or SystemClock()
+        self._next_prune_s = 0.0
 
     @property
     def folder(self) -> Path:
@@ -59,10 +65,7 @@ class FrameStore:
         Raises:
             UnavailableError: the ring is of another release of camrec.
         """
-        reader = self._reader(camera_id)
-        frame = reader.newest()
-        self._drop_if_gone(camera_id, reader)
-        return frame
+        return self._reader(camera_id).newest()
 
     def at(self, camera_id: int, seq: int) -> Frame | None:
         """The frame with that seq, a copy of the caller's own; None where the ring no longer has it.
@@ -70,10 +73,7 @@ class FrameStore:
         Raises:
             UnavailableError: the ring is of another release of camrec.
         """
-        reader = self._reader(camera_id)
-        frame = reader.at(seq)
-        self._drop_if_gone(camera_id, reader)
-        return frame
+        return self._reader(camera_id).at(seq)
 
     def release(self, camera_id: int) -> None:
         """Stop writing a camera, so that another process can; its frames stay."""
@@ -111,13 +111,11 @@ class FrameStore:
 
     def _reader(self, camera_id: int) -> RingReader:
         with self._lock:
+            now_s = self._clock.monotonic()
+            if now_s >= self._next_prune_s:
+                self._next_prune_s = now_s + PRUNE_INTERVAL_S
+                self._readers = {id_: reader for id_, reader in self._readers.items() if reader.is_current()}
             reader = self._readers.get(camera_id)
             if reader is None:
                 reader = self._readers[camera_id] = RingReader(self._folder.ring_path(camera_id), camera_id)
             return reader
-
-    def _drop_if_gone(self, camera_id: int, reader: RingReader) -> None:
-        if not reader.is_open:  # or asking for cameras that do not exist would fill the memory
-            with self._lock:
-                if self._readers.get(camera_id) is reader:
-                    del self._readers[camera_id]

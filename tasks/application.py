@@ -8,5 +8,5 @@ app = Celery(
     "camrec",
     config_source="celeryconfig",
     task_cls="tasks.base:LoggedTask",
-    include=["tasks.worker_class", "tasks.plates", "tasks.jobs"],
+    include=["tasks.worker_class", "tasks.plates", "tasks.events", "tasks.jobs"],
 )

@@ -1,0 +1,68 @@
+# Everything a user or developer does; `make` alone lists it.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+	--override requirements-overrides.txt
+
+.PHONY: help setup setup-dev demo test test-unit lint format bench bench-accuracy lock migration clean
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: .venv/.installed ## Make .venv and install what running needs
+
+setup-dev: .venv/.installed-dev ## Install what tests and checks need, too
+
+# --no-deps: the lock names everything, and leaves out what rapidocr would bring (docs/decisions.md).
+.venv/.installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH."; exit 1; }
+	@test -x $(BIN)/python || { echo "Making .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv .venv; }
+	@echo "Installing what requirements.lock names (about 450 MB, once)"
+	@$(PIP) install --no-deps -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable . 2>/dev/null || $(PIP) install --no-deps --editable .
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.lock .venv/.installed
+	@echo "Installing what tests and checks need"
+	@$(PIP) install --no-deps -r requirements-dev.lock
+	@touch $@
+
+demo: setup ## Run the whole system with generated cameras, until Ctrl-C
+	@$(BIN)/camrec demo
+
+test: setup-dev ## Run all tests
+	@$(BIN)/python -m pytest tests
+
+test-unit: setup-dev ## Run the pure tests only
+	@$(BIN)/python -m pytest tests/unit
+
+lint: setup-dev ## Check style, types and the import direction
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup-dev ## Format the code
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: setup-dev ## Measure speed; results go to benchmarks/results/
+	@for b in frame_store plates_picture pipeline queue_overhead capture api_events; do \
+		echo "== $$b"; $(BIN)/python -m benchmarks.$$b || exit 1; done
+
+bench-accuracy: setup-dev ## Measure accuracy on the footage in ../shared/data
+	@$(BIN)/python -m benchmarks.accuracy.plates
+
+lock: setup-dev ## Resolve requirements*.txt into the lock files
+	@$(BIN)/uv pip compile $(LOCK) --upgrade requirements.txt -o requirements.lock
+	@$(BIN)/uv pip compile $(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
+
+migration: setup-dev ## Write a database migration from the models: make migration NAME=what_changes
+	@test -n "$(NAME)" || { echo "make migration NAME=what_changes"; exit 2; }
+	@$(BIN)/python -m storage.new_migration "$(NAME)"
+
+clean: ## Remove what make made
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache

@@ -1,0 +1,32 @@
+"""Loaded fields of a camera → those of a stored one: for the API, the command line and imports alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.camera_url import check_camera_url
+from core.recognitions import RECOGNITIONS
+from storage.cameras import CameraRecognition
+
+
+def camera_fields(loaded: Mapping[str, Any], *, allow_files: bool) -> dict[str, Any]:
+    """What `CameraSchema` loaded → fields of `Camera`.
+
+    Raises:
+        BadUrlError: a URL that is not allowed.
+    """
+    fields = dict(loaded)
+    for shown, name in (("url_shown", "url"), ("detect_url_shown", "detect_url")):
+        if shown in fields:
+            url = fields.pop(shown)
+            fields[name] = url and check_camera_url(url, allow_files=allow_files)
+    if "recognitions" in fields:
+        fields["recognitions"] = tuple(camera_recognition(r) for r in fields["recognitions"])
+    return fields
+
+
+def camera_recognition(fields: Mapping[str, Any]) -> CameraRecognition:
+    """What `RecognitionSchema` loaded → a camera's recognition, at the default rate where none is given."""
+    fps = fields.get("fps", RECOGNITIONS[fields["kind"]].default_fps)
+    return CameraRecognition(fields["kind"], fps, fields["settings"])
