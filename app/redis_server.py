@@ -73,6 +73,7 @@ class RedisServer:
             "maxmemory": MAX_MEMORY,
             "maxmemory-policy": "noeviction",  # eviction would silently drop queues
             "daemonize": "no",
+            "set-proc-title": "no",  # the title would overwrite the environment that `ps e` and /proc show
             "loglevel": "warning",
         }
         _write_private(self._folder / "redis.conf", "".join(f"{k} {v}\n" for k, v in options.items()))
