@@ -1,0 +1,35 @@
+"""Writes docs/settings.md from the settings themselves: `python -m docs.make_settings`; a test compares the two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from core.settings import PREFIX, Settings
+
+PAGE = Path(__file__).with_name("settings.md")
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables, or lines of a file `.env` in the current folder. Written by `docs/make_settings.py`.",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, setting in sorted(Settings.model_fields.items()):
+        default = setting.default
+        if default is PydanticUndefined:
+            shown = "`~/.local/share/camrec`"
+        else:
+            shown = "–" if default is None else f"`{default}`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {setting.description} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
