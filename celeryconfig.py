@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES, JOBS_QUEUE
 from core.settings import get_settings
@@ -35,7 +35,7 @@ accept_content = ["json"]  # pickle on an open Redis would be remote code execut
 result_backend = None  # results cost a quarter of the throughput and nobody reads them
 task_ignore_result = True
 
-task_queues = [Queue(name) for name in (*FRAME_QUEUES, *EVENT_QUEUES, *JOB_QUEUES)]
+task_queues = [Queue(name, Exchange(name), routing_key=name) for name in (*FRAME_QUEUES, *EVENT_QUEUES, *JOB_QUEUES)]
 task_default_queue = JOBS_QUEUE
 task_create_missing_queues = False  # a misspelt queue would be made silently and never be consumed
 

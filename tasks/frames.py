@@ -167,6 +167,7 @@ def start(settings: Settings, queues: Sequence[str]) -> None:
     client, store = connect_redis(settings), FrameStore(settings)
     services = {r.kind: FrameService(r, settings, client, store) for r in RECOGNITIONS.values() if r.queue in queues}
     for service in services.values():
+        service.recogniser.warm_up()
         log.info("%s: %s", service.recognition.kind, service.recogniser.describe())
     _running = _Running(services, client, store)
 

@@ -30,7 +30,16 @@ def worker(queues: str, gpu: int | None, concurrency: int | None, name: str | No
 
     kind = class_of(queues.split(",")).name
     device = "" if gpu is None else f"-gpu{gpu}"
-    arguments = ["worker", "-Q", queues, "-n", name or f"{kind}{device}-{os.getpid()}@%h", "--loglevel", "INFO"]
+    arguments = [
+        "--quiet",
+        "worker",
+        "-Q",
+        queues,
+        "-n",
+        name or f"{kind}{device}-{os.getpid()}@%h",
+        "--loglevel",
+        "INFO",
+    ]
     # Without gossip and mingle: workers of ours have nothing to tell each other, and those steps fail on reconnects.
     arguments += ["--without-gossip", "--without-mingle"]
     if concurrency is not None:
@@ -44,4 +53,4 @@ def beat() -> None:
     get_settings().run_dir.mkdir(parents=True, exist_ok=True)
     from tasks import app
 
-    app.start(["beat", "--loglevel", "INFO", "--pidfile", ""])
+    app.start(["--quiet", "beat", "--loglevel", "INFO", "--pidfile", ""])
