@@ -13,13 +13,14 @@ from typing import IO
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(signal_number: int) -> Callable[[], None]:
+def die_with_parent(signal_number: int, niceness: int = 0) -> Callable[[], None]:
     """For ``preexec_fn``: have Linux send the signal when the thread that started the child ends, kill -9 included."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
     def in_child() -> None:
         prctl(_PR_SET_PDEATHSIG, signal_number)
+        os.nice(niceness)
         if os.getppid() != parent:  # it died before the line above
             os._exit(1)
 
@@ -33,6 +34,7 @@ def start_child(
     cwd: Path | None = None,
     output: IO[bytes] | None = None,
     death_signal: int = signal.SIGTERM,
+    niceness: int = 0,
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own (Ctrl-C reaches only the parent, which ends its children in order).
 
@@ -42,6 +44,7 @@ def start_child(
         cwd: Its folder; None: ours.
         output: Where its output and errors go; None: where ours go.
         death_signal: What it gets when this process dies.
+        niceness: How far it stands back from the CPU for others, 0 to 19.
     """
     return subprocess.Popen(
         list(command),
@@ -51,5 +54,5 @@ def start_child(
         stdout=output,
         stderr=None if output is None else subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=die_with_parent(death_signal),  # noqa: PLW1509  # only async-signal-safe calls in it
+        preexec_fn=die_with_parent(death_signal, niceness),  # noqa: PLW1509  # only async-signal-safe calls in it
     )

@@ -43,6 +43,8 @@ class Program:
     """Added to our own environment."""
     death_signal: int = signal.SIGTERM
     """What it gets when the supervisor dies: SIGKILL for those that would wait for something that is gone, too."""
+    niceness: int = 0
+    """Of those that take all the CPU there is: capture and API must not wait for them."""
     stops_last: bool = False
     """Redis: the others say goodbye to it."""
 
@@ -138,6 +140,7 @@ class Supervisor:
                 env={**os.environ, **program.env, "CAMREC_PROCESS_NAME": program.name},
                 output=self._output,
                 death_signal=program.death_signal,
+                niceness=program.niceness,
             )
         except OSError as error:
             child.failures += 1

@@ -27,6 +27,9 @@ from storage.users import UserStore
 
 log = logging.getLogger(__name__)
 
+RECOGNISING_NICENESS = 10
+"""Recognition takes what the CPU has left: a frame that capture misses is lost, a batch that waits is not."""
+
 REDIS_START_S = 60.0
 """A big append-only file takes a while to load."""
 
@@ -82,6 +85,7 @@ def programs(settings: Settings) -> list[Program]:
             f"worker-frames-{'cpu' if gpu is None else f'gpu{gpu}'}",
             [*worker, ",".join(FRAME_QUEUES), *([] if gpu is None else ["--gpu", str(gpu)])],
             death_signal=signal.SIGKILL,
+            niceness=RECOGNISING_NICENESS,
         )
         for gpu in (gpus or [None])
     ]

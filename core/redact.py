@@ -7,11 +7,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN = "***"
 
-_URL_IN_TEXT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s?#]*|[^\s=]*)@")
+# Repetitions are bounded: the time for a long text, which anybody may send, must not grow with its square.
+_URL_IN_TEXT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,31}://\S+")
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]{0,31}://)(?:[^\s?#]|[?#](?=[^\s=@]{0,255}@))*@")
 _SECRET_PARAMETER = re.compile(
-    r"(?P<name>(?:^|[?&;\s])[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|psw|token|secret|auth|api_?key|key|usr|user(?:name)?|login)"
-    r"[\w.-]*=)(?P<value>[^&;#\s]+)",
+    r"(?P<name>(?:^|[?&;\s])[\w.-]{0,40}(?:pass(?:word|wd|phrase)?|pwd|psw|token|secret|auth|api_?key|key|usr|user(?:name)?|login)"
+    r"[\w.-]{0,40}=)(?P<value>[^&;#\s]+)",
     re.IGNORECASE,
 )
 
@@ -29,7 +30,7 @@ def redact(text: str) -> str:
 
 def _redact_url(url: str) -> str:
     # The last "@" before the path ends the user info: people do not always percent-encode their passwords,
-    # not even a "?" or "#" in them; only after a "=" it is taken for that of a query parameter.
+    # not even a "?" or "#" in them; only an "@" after a "=" is taken for that of a query parameter.
     url = _USERINFO.sub(lambda found: f"{found['scheme']}{HIDDEN}@", url, count=1)
     return _SECRET_PARAMETER.sub(lambda found: f"{found['name']}{HIDDEN}", url)
 

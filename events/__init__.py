@@ -31,8 +31,7 @@ def new_judge(kind: str, camera_id: int, settings: dict[str, Any], zones: Sequen
     Raises:
         BadSettingError: no such recognition, or wrong settings.
     """
-    factory: Callable[..., Judge] = _judge_kind(kind).judge
-    return factory(camera_id=camera_id, settings=settings, zones=zones)
+    return _judge_kind(kind).judge(camera_id=camera_id, settings=settings, zones=zones)
 
 
 def restore_judge(

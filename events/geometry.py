@@ -103,11 +103,8 @@ def check_polygon(points: Sequence[Sequence[float]]) -> tuple[Point, ...]:
     for i, (a, b) in enumerate(edges):
         for j in range(i + 1, len(edges)):
             c, d = edges[j]
-            if j == i + 1 or (i == 0 and j == len(edges) - 1):
-                crossing = _folds_back(a, b, c, d)
-            else:
-                crossing = _cross(a, b, c, d)
-            if crossing:
+            are_neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1)
+            if _folds_back(a, b, c, d) if are_neighbours else _cross(a, b, c, d):
                 raise BadSettingError(
                     f"The polygon crosses itself: the edge after point {i + 1} meets the edge after point {j + 1}."
                 )

@@ -22,6 +22,8 @@ class BadStateError(CamrecError):
 class Judge(Protocol):
     """The judgement of one recognition on one camera."""
 
+    def __init__(self, *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()) -> None: ...
+
     def observe(self, observation: Observation) -> list[Event]:
         """Take one frame's detections, in order of time; the events that are new or changed by it, whole."""
 

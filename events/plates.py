@@ -36,7 +36,7 @@ SAME_PLACE_IOU = 0.1
 class PlateSettings(JudgeSettings):
     """Settings of recognition `plates` for one camera."""
 
-    min_score: float = Field(0.6, ge=0, le=1, description="least score of a plate's text, after all readings voted")
+    min_score: float = Field(0.55, ge=0, le=1, description="least score of a plate's text, after all readings voted")
     min_length: int = Field(4, ge=1, le=16, description="fewest letters and digits of a plate's text, after the vote")
     gone_s: float = Field(3.0, ge=0.2, le=600, description="seconds after which a plate that is not seen has left")
     again_s: float = Field(
@@ -80,10 +80,8 @@ class PlateJudge:
             )
         readings = [replace(d, text=normalise(d.text or "")) for d in observation.detections if self._counts(d, frame)]
         before = {track.id: track.face() for track in self._tracks}
-        for number, (reading, track) in enumerate(self._associate(readings, frame.captured_at)):
-            if track is None:
-                track = PlateTrack.open(f"{frame.seq}.{number}", frame.captured_at)
-                self._tracks.append(track)
+        for number, (reading, known) in enumerate(self._associate(readings, frame.captured_at)):
+            track = known or self._open(f"{frame.seq}.{number}", frame.captured_at)
             track.see(reading, frame)
             track.judge(self._settings.min_score, self._settings.min_length)
         self._close_unseen(frame.captured_at, self._settings.gone_s)
@@ -126,20 +124,26 @@ class PlateJudge:
             )
         try:
             judge._tracks = [PlateTrack.from_json(track) for track in state["tracks"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadStateError(f"The checkpoint of {cls.kind} on camera {camera_id} is broken: {error!r}.") from error
         return judge
+
+    def _open(self, track_id: str, at: float) -> PlateTrack:
+        track = PlateTrack.open(track_id, at)
+        self._tracks.append(track)
+        return track
 
     def _counts(self, reading: Detection, frame: FrameRef) -> bool:
         return in_zones(bottom_centre(reading.box, frame.width, frame.height), self._zones)
 
     def _associate(self, readings: list[Detection], now: float) -> list[tuple[Detection, PlateTrack | None]]:
         """Give each reading at most one track and each track at most one reading, the surest pairs first."""
+        votes = [track.votes.result() for track in self._tracks]
         pairs = sorted(
             (-affinity, r, t)
             for r, reading in enumerate(readings)
             for t, track in enumerate(self._tracks)
-            if (affinity := self._affinity(track, reading, now)) is not None
+            if (affinity := self._affinity(track, votes[t], reading, now)) is not None
         )
         chosen: dict[int, int] = {}
         for _, r, t in pairs:
@@ -147,22 +151,26 @@ class PlateJudge:
                 chosen[r] = t
         return [(reading, self._tracks[chosen[r]] if r in chosen else None) for r, reading in enumerate(readings)]
 
-    def _affinity(self, track: PlateTrack, reading: Detection, now: float) -> float | None:
+    def _affinity(self, track: PlateTrack, vote: tuple[str, float], reading: Detection, now: float) -> float | None:
         """How surely the reading is of that plate; None: it is not. Any match by text is surer than one by place."""
+        text, read = vote[0], reading.text or ""
         unseen_s = now - track.seen_at
-        text, score = track.votes.result()
-        if self._is_weak(text, score) or self._is_weak(reading.text or "", reading.score):
-            # Such a text proves nothing, so the place decides, as long as nothing else can have come there.
+        if min(len(text), len(read)) >= self._settings.min_length:
+            alike = similarity(text, read)
+            offset = offset_in_widths(track.box, reading.box)
+            if self._is_same(alike, offset, unseen_s):
+                return 1 + alike + 1 / (1 + offset)
+        # A weak text proves nothing, so the place decides, as long as nothing else can have come there.
+        is_at_once = unseen_s <= self._settings.gone_s / 4
+        if is_at_once and (self._is_weak(*vote) or self._is_weak(read, reading.score)):
             overlap = iou(track.box, reading.box)
-            at_once = not track.ended and unseen_s <= self._settings.gone_s / 4
-            return overlap if at_once and overlap >= SAME_PLACE_IOU else None
-        alike = similarity(text, reading.text or "")
-        offset = offset_in_widths(track.box, reading.box)
+            return overlap if overlap >= SAME_PLACE_IOU else None
+        return None
+
+    def _is_same(self, alike: float, offset: float, unseen_s: float) -> bool:
         if unseen_s <= self._settings.gone_s:
-            same = alike >= SAME_PLATE or (alike >= LIKELY_SAME_PLATE and offset <= NEAR_WIDTHS)
-        else:
-            same = unseen_s <= self._settings.again_s and alike >= SAME_PLATE and offset <= SAME_PLACE_WIDTHS
-        return 1 + alike + 1 / (1 + offset) if same else None
+            return alike >= SAME_PLATE or (alike >= LIKELY_SAME_PLATE and offset <= NEAR_WIDTHS)
+        return unseen_s <= self._settings.again_s and alike >= SAME_PLATE and offset <= SAME_PLACE_WIDTHS
 
     def _is_weak(self, text: str, score: float) -> bool:
         return len(text) < self._settings.min_length or score < self._settings.min_score

@@ -43,8 +43,13 @@ class Ballot:
 
     count: int = 0
     weight: float = 0.0
-    score: float = 0.0
-    """The highest."""
+    weighted_score: float = 0.0
+    """Sum of weight x score."""
+
+    @property
+    def score(self) -> float:
+        """Weighted mean, 0 to 1. The highest would let a text pass that is read badly many times and well once."""
+        return self.weighted_score / self.weight if self.weight > 0 else 0.0
 
 
 @dataclass(slots=True)
@@ -58,7 +63,7 @@ class Votes:
         ballot = self.ballots.setdefault(text, Ballot())
         ballot.count += 1
         ballot.weight += weight
-        ballot.score = max(ballot.score, score)
+        ballot.weighted_score += weight * score
         if len(self.ballots) > MAX_TEXTS:
             # Never the newest, which may be the first good reading of a car that has come near.
             del self.ballots[min((b.weight, t) for t, b in self.ballots.items() if t != text)[1]]
@@ -80,15 +85,17 @@ class Votes:
         composed = _compose(rivals, read)
         if composed in rivals:
             return composed, rivals[composed].score
-        total = sum(b.weight for b in rivals.values())
-        return composed, sum(b.weight * b.score for b in rivals.values()) / total
+        together = Ballot(
+            weight=sum(b.weight for b in rivals.values()), weighted_score=sum(b.weighted_score for b in rivals.values())
+        )
+        return composed, together.score
 
     def agreeing(self, text: str, at_least: float) -> int:
         """How many readings have this similarity to the text."""
         return sum(b.count for t, b in self.ballots.items() if similarity(t, text) >= at_least)
 
     def alternatives(self, text: str, limit: int = 3) -> list[tuple[str, float]]:
-        """Other texts that were read, with their highest score, weightiest first."""
+        """Other texts that were read, with their score, weightiest first."""
         others = sorted((-b.weight, t) for t, b in self.ballots.items() if t != text)
         return [(t, self.ballots[t].score) for _, t in others[:limit]]
 

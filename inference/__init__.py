@@ -1,1 +1,1 @@
-"""Models: catalogue, ONNX sessions, batches, decoders and the recognisers made of them. Pure: arrays in, detections out."""
+"""Models, sessions, batches, decoders and the recognisers made of them. Pure: arrays in, detections out."""

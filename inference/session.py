@@ -105,7 +105,9 @@ def open_session(
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     if not path.is_file():
-        raise ModelError(f"No model file {path}. `camrec models list` shows what is there, `camrec models pull` fetches.")
+        raise ModelError(
+            f"No model file {path}. `camrec models list` shows what is there, `camrec models pull` fetches."
+        )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
@@ -148,13 +150,15 @@ def fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
 def _providers(onnxruntime: Any, gpu: int | None) -> list[Any]:
     if gpu is None:
         return [_CPU]
-    if _CUDA not in onnxruntime.get_available_providers():
+    built_in = onnxruntime.get_available_providers()
+    if _CUDA not in built_in:
         raise DeviceError(
-            f"GPU {gpu} was asked for, but this ONNX Runtime has only {', '.join(onnxruntime.get_available_providers())}. "
-            "Install onnxruntime-gpu in place of onnxruntime, or unset CAMREC_GPU to run on the CPU."
+            f"GPU {gpu} was asked for, but this ONNX Runtime has only {', '.join(built_in)}. Install onnxruntime-gpu "
+            "in place of onnxruntime, or unset CAMREC_GPU to run on the CPU."
         )
     onnxruntime.preload_dlls()
-    return [(_CUDA, {"device_id": gpu}), _CPU]
+    # Lines of text differ in width: an exhaustive search for the best kernels would halt at each new one.
+    return [(_CUDA, {"device_id": gpu, "cudnn_conv_algo_search": "HEURISTIC"}), _CPU]
 
 
 def _expect(path: Path, what: str, expected: Sequence[int | None] | None, found: Shape) -> None:
@@ -170,8 +174,13 @@ def _show(shape: Sequence[int | None]) -> str:
     return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
 
 
-def _numpy_type(onnx_type: str) -> type[np.generic]:
-    return {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}[onnx_type]
+def _numpy_type(onnx_type: str) -> npt.DTypeLike:
+    types: dict[str, npt.DTypeLike] = {
+        "tensor(float)": np.float32,
+        "tensor(float16)": np.float16,
+        "tensor(uint8)": np.uint8,
+    }
+    return types[onnx_type]
 
 
 def _first_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import threading
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ def start(settings: Settings, name: str, worker_class: str, queues: Sequence[str
         "queues": list(queues),
         "models": models,
         "device": "cpu" if settings.gpu is None else f"gpu {settings.gpu}",
+        "host": socket.gethostname(),
         "pid": os.getpid(),
     }
     _thread = threading.Thread(target=_run, args=(settings, name, sign), name="presence", daemon=True)

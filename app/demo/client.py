@@ -45,7 +45,7 @@ class ApiClient:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                return json.load(answer)
+                return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise ApiError(f"{method} {path}: {error.code} {error.read()[:300].decode(errors='replace')}") from None
         except (OSError, ValueError) as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
+import numpy.typing as npt
 from av.video.stream import VideoStream
 
 from core.errors import CamrecError
@@ -90,8 +91,8 @@ def numbered_frames(count: int, width: int = 320, height: int = 240) -> Iterator
         yield picture
 
 
-def read_counter(picture: Picture) -> int:
-    """The number that ``numbered_frames`` drew, at any size of the picture."""
+def read_counter(picture: npt.NDArray[Any]) -> int:
+    """The number that ``numbered_frames`` drew; ``picture``: (height, width, 3) uint8, of any size."""
     width = picture.shape[1]
     square = width / COUNTER_BITS
     row = picture[int(square / 2)].mean(axis=-1)

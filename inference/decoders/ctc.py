@@ -17,13 +17,15 @@ class Line:
     text: str
     confidences: tuple[float, ...]
     """The probability of each character, at the step that shows it best."""
-    positions: tuple[float, ...] = ()
-    """Where each character stands, as a share of the width of the input."""
 
     @property
     def confidence(self) -> float:
         """The mean of the characters, 0 where there is none."""
         return sum(self.confidences) / len(self.confidences) if self.confidences else 0.0
+
+    def without_first(self) -> Line:
+        """The line that follows its first character."""
+        return Line(self.text[1:], self.confidences[1:])
 
 
 def decode(probabilities: FloatArray, alphabet: Sequence[str]) -> list[Line]:
@@ -53,5 +55,4 @@ def _line(symbols: np.ndarray[tuple[int], np.dtype[np.int64]], best: FloatArray,
     return Line(
         text="".join(alphabet[symbols[p] - 1] for p in peaks),
         confidences=tuple(float(best[p]) for p in peaks),
-        positions=tuple((p + 0.5) / len(symbols) for p in peaks),
     )

@@ -12,7 +12,7 @@ import pyclipper
 from inference.images import FloatArray, order_corners
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TextBox:
     """A line of text, in pixels of the map."""
 
@@ -48,7 +48,7 @@ def decode(
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     found = []
     for contour in contours:
-        corners = cv2.boxPoints(cv2.minAreaRect(contour))
+        corners = cv2.boxPoints(cv2.minAreaRect(contour)).astype(np.float32)
         if min(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[1] - corners[2])) < least_side:
             continue
         score = _mean_inside(text_map, corners)

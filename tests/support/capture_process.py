@@ -58,8 +58,7 @@ class CaptureProcess:
 
     def shards(self) -> list[psutil.Process]:
         """Processes of shards that run."""
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        return [child for child in psutil.Process(self.process.pid).children() if _is_shard(child)]
 
     def log(self) -> str:
         """What it has said so far."""
@@ -125,3 +124,10 @@ class CaptureProcess:
             return status if len(seen) > count else None
 
         return wait_until(look, f"{count} new frames of {camera.name}", timeout_s)
+
+
+def _is_shard(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # or a zombie, which is one of these
+        return False

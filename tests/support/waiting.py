@@ -11,7 +11,7 @@ T = TypeVar("T")
 POLL_INTERVAL_S = 0.05
 
 
-def wait_until(look: Callable[[], T], what: str, timeout_s: float) -> T:
+def wait_until(look: Callable[[], T | None], what: str, timeout_s: float) -> T:
     """The first truthy answer of ``look``.
 
     Raises:

@@ -66,10 +66,14 @@ class Connection:
     def _answer(self, request: Request, mount: Mount | None) -> Response:
         if request.method == "OPTIONS":
             return Response(headers={"Public": _METHODS})
-        if (refusal := self._refuse(request)) is not None:
-            return refusal
+        authorization = request.headers.get("authorization", "")
+        if self._guard and not self._guard.admits(authorization, request.method, request.url, self._nonce):
+            return Response(401, {"WWW-Authenticate": self._guard.challenge(self._nonce)})
         if mount is None or mount.fault == "gone":
             return Response(404)
+        return self._answer_for(request, mount)
+
+    def _answer_for(self, request: Request, mount: Mount) -> Response:
         match request.method:
             case "DESCRIBE":
                 headers = {"Content-Base": f"{request.url.rstrip('/')}/", "Content-Type": "application/sdp"}
@@ -80,12 +84,6 @@ class Connection:
                 return self._control(request)
             case _:
                 return Response(501)
-
-    def _refuse(self, request: Request) -> Response | None:
-        authorization = request.headers.get("authorization", "")
-        if self._guard is None or self._guard.admits(authorization, request.method, request.url, self._nonce):
-            return None
-        return Response(401, {"WWW-Authenticate": self._guard.challenge(self._nonce)})
 
     def _set_up(self, request: Request, mount: Mount) -> Response:
         transport = request.headers.get("transport", "")

@@ -82,6 +82,11 @@ class RtspServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"rtsp{'s' if self._tls else ''}://{userinfo}{host}:{self.port}/{quote(name, safe='')}"
 
+    @property
+    def names(self) -> list[str]:
+        """The cameras, in the order given."""
+        return list(self._mounts)
+
     def set_fault(self, name: str, fault: Fault | None) -> None:
         """Break a camera, or heal it; done when this returns."""
         if fault is not None and fault not in FAULTS:
@@ -136,12 +141,11 @@ class RtspServer:
 
     async def _close(self) -> None:
         self._server.close()
+        # Aborted connections end by themselves; asyncio would print a traceback for each that is cancelled.
         for writer in list(self._writers):
             writer.transport.abort()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        if connections := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(connections, timeout=_TIMEOUT_S / 2)
 
     def _stop_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -1,0 +1,1 @@
+"""Cameras: what is configured, what they do now, what they show."""

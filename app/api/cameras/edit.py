@@ -1,0 +1,128 @@
+"""Changes to cameras: stored, then announced."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import redis
+from werkzeug.datastructures import ETags
+
+from app.api.errors import ApiError, RedisUnavailableError
+from app.api.services import Services
+from app.camera_fields import camera_fields
+from core import keys
+from core.types import Zone
+from events.geometry import check_polygon
+from storage.cameras import Camera
+
+_log = logging.getLogger(__name__)
+
+_one_edit_at_a_time = threading.Lock()
+"""Between looking at a version and writing the next one, no other request of this process may write."""
+
+Fields = dict[str, Any]
+"""What `CameraSchema` loaded."""
+
+
+def add(services: Services, fields: Fields) -> Camera:
+    """Store a new camera.
+
+    Raises:
+        BadUrlError: a URL that is not allowed.
+        CameraExistsError: its name or id is taken.
+    """
+    camera = services.cameras.add(_camera(services, fields))
+    announce(services, camera.id)
+    return camera
+
+
+def put(services: Services, camera_id: int, fields: Fields, if_match: ETags) -> Camera:
+    """Store all fields of a camera; those left out get their defaults."""
+    given_id = fields.pop("id", camera_id)
+    if given_id != camera_id:
+        raise ApiError(422, "invalid", "A camera keeps its id.", errors={"json": {"id": ["Not the id of the URL."]}})
+    with _one_edit_at_a_time:
+        _check_version(services.cameras.get(camera_id), if_match)
+        camera = services.cameras.change(replace(_camera(services, fields), id=camera_id))
+    announce(services, camera_id)
+    return camera
+
+
+def patch(services: Services, camera_id: int, fields: Fields, if_match: ETags) -> Camera:
+    """Store the given fields of a camera; the others stay."""
+    given_id = fields.pop("id", camera_id)
+    if given_id != camera_id:
+        raise ApiError(422, "invalid", "A camera keeps its id.", errors={"json": {"id": ["Not the id of the URL."]}})
+    changes = _changes(services, fields)
+    with _one_edit_at_a_time:
+        before = services.cameras.get(camera_id)
+        _check_version(before, if_match)
+        camera = services.cameras.change(replace(before, **changes))
+    announce(services, camera_id)
+    return camera
+
+
+def replace_all(services: Services, items: Sequence[Fields]) -> list[Camera]:
+    """Make these the only cameras."""
+    with _one_edit_at_a_time:
+        cameras = services.cameras.replace_all([_camera(services, fields) for fields in items])
+    announce(services, "*")
+    return sorted(cameras, key=lambda camera: camera.id)
+
+
+def remove(services: Services, camera_id: int, purge: bool, if_match: ETags) -> None:
+    """Remove a camera; ``purge``: with its events, kept frames and their files."""
+    with _one_edit_at_a_time:
+        _check_version(services.cameras.get(camera_id), if_match)
+        files = services.cameras.remove(camera_id, purge)
+    announce(services, camera_id)
+    try:
+        services.media.remove(files)
+    except OSError as error:
+        _log.warning("Not all files of the removed camera %d could be removed: %s", camera_id, error.strerror)
+
+
+def set_zones(services: Services, camera_id: int, items: Sequence[Fields], if_match: ETags) -> Camera:
+    """Replace a camera's zones."""
+    zones = [
+        Zone(name=z["name"], kind=z["kind"], points=check_polygon(z["points"]), recognitions=tuple(z["recognitions"]))
+        for z in items
+    ]
+    with _one_edit_at_a_time:
+        _check_version(services.cameras.get(camera_id), if_match)
+        camera = services.cameras.set_zones(camera_id, zones)
+    announce(services, camera_id)
+    return camera
+
+
+def announce(services: Services, camera_id: int | Literal["*"]) -> None:
+    """Tell capture what changed. Best effort: without Redis, capture sees it in the database soon."""
+    try:
+        services.redis.publish(keys.CAMERAS_CHANGED, str(camera_id))
+    except (redis.RedisError, RedisUnavailableError) as error:
+        _log.warning("Change of camera %s not announced, capture polls the database: %s", camera_id, error)
+
+
+def etag(camera: Camera) -> dict[str, str]:
+    """The header that names the camera's version (RFC 9110, 8.8.3)."""
+    return {"ETag": f'"{camera.version}"'}
+
+
+def _check_version(camera: Camera, if_match: ETags) -> None:
+    """``If-Match`` is optional: who sends it does not want to overwrite what he has not seen."""
+    if if_match and not if_match.contains(str(camera.version)):
+        raise ApiError(
+            412, "version_mismatch", f'The camera has changed meanwhile: its ETag is now "{camera.version}".'
+        )
+
+
+def _camera(services: Services, fields: Fields) -> Camera:
+    return Camera(**{"id": 0, **_changes(services, fields)})
+
+
+def _changes(services: Services, fields: Fields) -> Fields:
+    return camera_fields(fields, allow_files=services.settings.allow_files)

@@ -1,0 +1,79 @@
+"""What cameras do now, as capture says it in Redis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from app.api.services import Services
+from app.api.signs_of_life import alive
+from core import keys
+from storage.cameras import Camera
+
+Status = dict[str, Any]
+
+
+def camera_status(services: Services, camera_id: int) -> Status:
+    """The status of one camera.
+
+    Raises:
+        CameraNotFoundError: there is none.
+        redis.RedisError, RedisUnavailableError: Redis cannot be asked.
+    """
+    return statuses(services, [services.cameras.get(camera_id)])[0]
+
+
+def statuses(services: Services, cameras: Sequence[Camera]) -> list[Status]:
+    """The status of each of these cameras.
+
+    Raises:
+        redis.RedisError, RedisUnavailableError: Redis cannot be asked.
+    """
+    if not cameras:
+        return []
+    client = services.redis
+    found = client.mget([keys.camera_status(camera.id) for camera in cameras])
+    now = services.clock.now()
+    is_watched = all(found) or bool(alive(client, keys.CAPTURE_NODES, now))
+    return [
+        {
+            "camera_id": camera.id,
+            **(_silent(camera, is_watched) if said is None or not camera.enabled else _said(said, now)),
+        }
+        for camera, said in zip(cameras, found, strict=True)
+    ]
+
+
+def _said(raw: bytes | str, now: float) -> Status:
+    status: Status = json.loads(raw)
+    last_frame_at = status["last_frame_at"]
+    status["frame_age_s"] = None if last_frame_at is None else round(max(0.0, now - last_frame_at), 3)
+    return status
+
+
+def _silent(camera: Camera, is_watched: bool) -> Status:
+    """What is known of a camera of which capture says nothing."""
+    asked_fps = {r.kind: r.fps for r in camera.recognitions} if camera.enabled else {}
+    state, message = ("disabled", "The camera is disabled.") if not camera.enabled else ("connecting", _why(is_watched))
+    return {
+        "state": state,
+        "reason": None,
+        "message": message,
+        "since": None,
+        "last_frame_at": None,
+        "frame_age_s": None,
+        "asked_fps": asked_fps,
+        "reached_fps": dict.fromkeys(asked_fps, 0.0),
+        "received_fps": 0.0,
+        "decoded_fps": 0.0,
+        "sampled_fps": 0.0,
+        "drops": {},
+        "reconnects": 0,
+    }
+
+
+def _why(is_watched: bool) -> str:
+    if is_watched:
+        return "Capture has not taken up the camera yet."
+    return "No capture process gives a sign of life: start `camrec capture`, or see /api/v1/health."

@@ -1,0 +1,82 @@
+"""Events."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from app.api.blueprint import Blueprint, send_jpeg
+from app.api.errors import ApiError
+from app.api.events.schemas import (
+    EventPageSchema,
+    EventQuerySchema,
+    EventSchema,
+    EventSnapshotQuerySchema,
+    EventStreamQuerySchema,
+)
+from app.api.events.stream import MIMETYPE, follow
+from app.api.pages import page
+from app.api.pictures import narrow_jpeg
+from app.api.services import services
+from core.clock import iso_utc
+from storage.events import StoredEvent
+from storage.media import plain_snapshot_path
+
+blp = Blueprint("events", __name__, "/api/v1/events", "What happened")
+
+
+@blp.route("")
+@blp.role("viewer")
+@blp.arguments(EventQuerySchema, location="query")
+@blp.response(200, EventPageSchema)
+def list_events(query: dict[str, Any]) -> dict[str, Any]:
+    """List events, newest first."""
+    found = services().events.page(query["wanted"], query.get("cursor"), query["limit"] + 1)
+    return page(found, query["limit"], lambda stored: (stored.event.started_at, stored.event.id))
+
+
+@blp.route("/stream")
+@blp.role("viewer", url_token=True)
+@blp.arguments(EventStreamQuerySchema, location="query")
+@blp.response(200, {"type": "string"}, content_type=MIMETYPE, description="one message an event, as JSON")
+@blp.alt_response(503, "SERVICE_UNAVAILABLE")
+def stream(query: dict[str, Any]) -> Response:
+    """Follow events live, as server-sent events.
+
+    Each message's `id` is a position: sent back as `Last-Event-ID` or `after` it goes on there. An event that goes on
+    is sent again, under its own id in the data, whenever it changes.
+    """
+    return follow(services(), query["wanted"], query.get("after"))
+
+
+@blp.route("/<uuid:event_id>")
+@blp.role("viewer")
+@blp.response(200, EventSchema)
+@blp.alt_response(404, "NOT_FOUND")
+def show(event_id: UUID) -> StoredEvent:
+    """Show an event."""
+    return _event(event_id)
+
+
+@blp.route("/<uuid:event_id>/snapshot")
+@blp.role("viewer", url_token=True)
+@blp.arguments(EventSnapshotQuerySchema, location="query")
+@blp.picture()
+@blp.alt_response(404, "NOT_FOUND")
+def snapshot(query: dict[str, Any], event_id: UUID) -> Response:
+    """Show the picture of an event."""
+    stored = _event(event_id)
+    path = stored.snapshot if query["box"] or stored.snapshot is None else plain_snapshot_path(stored.snapshot)
+    data = None if path is None else services().media.read(path)
+    if data is None:
+        raise ApiError(404, "no_snapshot", "There is no picture of this event.")
+    return send_jpeg(narrow_jpeg(data, query.get("width")), X_Captured_At=iso_utc(stored.event.best.captured_at))
+
+
+def _event(event_id: UUID) -> StoredEvent:
+    stored = services().events.get(str(event_id))
+    if stored is None:
+        raise ApiError(404, "event_not_found", f"There is no event {event_id}.")
+    return stored

@@ -1,0 +1,1 @@
+"""Frames kept on disk."""

@@ -1,0 +1,110 @@
+"""What each part of the system looks like from here. Nothing in it names a camera's URL or a secret."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ByteSize
+from sqlalchemy import text
+
+from app.api.signs_of_life import alive
+from core import keys
+from core.recognitions import EVENT_QUEUES, FRAME_QUEUES
+
+if TYPE_CHECKING:
+    from app.api.services import Services
+
+Part = dict[str, Any]
+"""``status`` (`OK`, `DEGRADED` or `DOWN`), a ``message`` where there is something to say, and figures."""
+
+OK, DEGRADED, DOWN = "ok", "degraded", "down"
+
+FULL_SHARE = 0.95
+LEAST_FREE_BYTES = 500_000_000
+
+
+def database(services: Services) -> Part:
+    """Whether it can be read."""
+    with services.database.read() as session:
+        session.execute(text("SELECT 1"))
+    return {"status": OK}
+
+
+def redis(services: Services) -> Part:
+    """Whether it answers."""
+    services.redis.ping()
+    return {"status": OK}
+
+
+def capture(services: Services) -> Part:
+    """Whether any capture node gives signs of life."""
+    nodes = alive(services.redis, keys.CAPTURE_NODES, services.clock.now())
+    figures = {"nodes": len(nodes), "cameras": sum(int(node.get("cameras", 0)) for node in nodes.values())}
+    if nodes:
+        return {"status": OK, **figures}
+    return {"status": DEGRADED, "message": "No capture process gives a sign of life: no camera is watched.", **figures}
+
+
+def workers(services: Services) -> Part:
+    """Whether each recognition has a worker."""
+    return _consumers(services, FRAME_QUEUES, "recognised")
+
+
+def event_workers(services: Services) -> Part:
+    """Whether every shard of events has a worker."""
+    return _consumers(services, EVENT_QUEUES, "judged")
+
+
+def supervisor(services: Services) -> Part:
+    """The processes that `camrec up` runs on this machine."""
+    try:
+        said = json.loads((services.settings.run_dir / "supervisor.json").read_text())
+    except FileNotFoundError:
+        return {"status": OK, "message": "`camrec up` does not run here; processes are started one by one."}
+    processes = [
+        {k: process.get(k) for k in ("name", "state", "restarts", "last_exit")} for process in said["processes"]
+    ]
+    ill = [p["name"] for p in processes if p["state"] != "running"]
+    if ill:
+        return {"status": DEGRADED, "message": f"Not running: {', '.join(ill)}.", "processes": processes}
+    return {"status": OK, "processes": processes}
+
+
+def frame_store(services: Services) -> Part:
+    """Whether there is room for more cameras."""
+    used, allowed = services.frames.usage()
+    figures = {"used_bytes": used, "allowed_bytes": allowed}
+    if used < FULL_SHARE * allowed:
+        return {"status": OK, **figures}
+    return {"status": DEGRADED, "message": "The frame store is full: raise CAMREC_FRAME_MEMORY.", **figures}
+
+
+def disk(services: Services) -> Part:
+    """Whether there is room for pictures."""
+    free = shutil.disk_usage(services.settings.data).free
+    if free > LEAST_FREE_BYTES:
+        return {"status": OK, "free_bytes": free}
+    human = ByteSize(free).human_readable(decimal=True, separator=" ")
+    return {"status": DEGRADED, "message": f"Only {human} are free in the data folder.", "free_bytes": free}
+
+
+CHECKS = {
+    check.__name__: check for check in (database, redis, capture, workers, event_workers, supervisor, frame_store, disk)
+}
+
+
+def _consumers(services: Services, queues: tuple[str, ...], what_happens: str) -> Part:
+    """How many live workers each of the queues has."""
+    signs: Mapping[str, Mapping[str, Any]] = alive(services.redis, keys.WORKERS, services.clock.now())
+    counts = {queue: sum(queue in sign.get("queues", ()) for sign in signs.values()) for queue in queues}
+    lonely = [queue for queue, count in counts.items() if not count]
+    models = {
+        kind: model for sign in signs.values() for kind, model in (sign.get("models") or {}).items() if kind in queues
+    }
+    part: Part = {"status": OK, "queues": counts, **({"models": models} if models else {})}
+    if lonely:
+        part |= {"status": DEGRADED, "message": f"No worker for {', '.join(lonely)}: nothing is {what_happens} there."}
+    return part

@@ -1,0 +1,101 @@
+"""What the routes work with, made once a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+from flask import Flask, current_app
+from prometheus_client import CollectorRegistry
+
+from app.api.auth.login import Authenticator
+from app.api.events.feed import EventBell
+from app.api.health.monitor import HealthMonitor
+from app.api.metrics.requests import RequestFigures
+from app.api.redis_link import RedisLink
+from app.api.streams import StreamPool
+from core.clock import Clock, SystemClock
+from core.settings import Settings
+from storage.cameras import CameraStore
+from storage.database import Database
+from storage.events import EventStore
+from storage.frames.store import FrameStore
+from storage.kept_frames import KeptFrameStore
+from storage.media import Media
+from storage.secrets import Secrets
+from storage.users import UserStore
+
+_EXTENSION = "camrec"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Stores and connections of this process; all of them are safe for threads."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    secrets: Secrets
+    cameras: CameraStore
+    users: UserStore
+    events: EventStore
+    kept_frames: KeptFrameStore
+    media: Media
+    frames: FrameStore
+    redis_link: RedisLink
+    authenticator: Authenticator
+    streams: StreamPool
+    event_bell: EventBell
+    health: HealthMonitor
+    metrics: CollectorRegistry
+    requests: RequestFigures
+
+    @property
+    def redis(self) -> redis.Redis:
+        """The Redis client.
+
+        Raises:
+            RedisUnavailableError: there is no Redis to connect to.
+        """
+        return self.redis_link.client()
+
+
+def make_services(settings: Settings, clock: Clock | None = None) -> Services:
+    """Open everything, on a database whose schema is there.
+
+    Raises:
+        UnavailableError: the folder of the frame store cannot be used.
+    """
+    clock = clock or SystemClock()
+    database, secrets, redis_link = Database(settings), Secrets(settings.data), RedisLink(settings)
+    users, metrics = UserStore(database), CollectorRegistry()
+    return Services(
+        settings=settings,
+        clock=clock,
+        database=database,
+        secrets=secrets,
+        cameras=CameraStore(database, secrets),
+        users=users,
+        events=EventStore(database),
+        kept_frames=KeptFrameStore(database),
+        media=Media(settings.media_dir),
+        frames=FrameStore(settings),
+        redis_link=redis_link,
+        authenticator=Authenticator(users, secrets, settings, clock),
+        streams=StreamPool(settings.api_streams, clock),
+        event_bell=EventBell(redis_link),
+        health=HealthMonitor(clock),
+        metrics=metrics,
+        requests=RequestFigures(metrics),
+    )
+
+
+def attach(app: Flask, made: Services) -> None:
+    """Make them reachable from the application."""
+    app.extensions[_EXTENSION] = made
+
+
+def services() -> Services:
+    """Those of the application that answers this request."""
+    return cast(Services, current_app.extensions[_EXTENSION])

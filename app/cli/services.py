@@ -1,0 +1,61 @@
+"""What the commands that work on stored things share: settings, the database, the stores on it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import redis
+
+from core.errors import UnavailableError
+from core.keys import CAMERAS_CHANGED
+from core.redis_client import connect_redis
+from core.settings import Settings, get_settings
+from storage.cameras import CameraStore
+from storage.database import Database
+from storage.media import Media
+from storage.secrets import Secrets
+from storage.users import UserStore
+
+REDIS_TIMEOUT_S = 1.0
+"""A command that can do without Redis does not wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The stores of this installation."""
+
+    settings: Settings
+    cameras: CameraStore
+    users: UserStore
+    media: Media
+
+    def announce(self, camera_id: int | Literal["*"]) -> None:
+        """Tell capture and API what changed. Best effort: without Redis, capture sees it in the database soon."""
+        with contextlib.suppress(redis.RedisError, UnavailableError):
+            connect_redis(self.settings, REDIS_TIMEOUT_S).publish(CAMERAS_CHANGED, str(camera_id))
+
+
+@contextmanager
+def open_services() -> Iterator[Services]:
+    """The stores, on a database of the newest schema.
+
+    Raises:
+        BadSettingError: a ``CAMREC_*`` setting is wrong.
+        UnavailableError: the database cannot be reached.
+    """
+    settings = get_settings()
+    database = Database(settings)
+    try:
+        database.migrate()
+        yield Services(
+            settings=settings,
+            cameras=CameraStore(database, Secrets(settings.data)),
+            users=UserStore(database),
+            media=Media(settings.media_dir),
+        )
+    finally:
+        database.close()

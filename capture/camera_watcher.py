@@ -1,0 +1,116 @@
+"""Sees changes of cameras: told by Redis at once, by the database within seconds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import redis
+from redis.client import PubSub
+
+from core.errors import CamrecError, UnavailableError
+from core.keys import CAMERAS_CHANGED
+from storage.cameras import Camera, CameraNotFoundError, CameraStore
+
+log = logging.getLogger(__name__)
+
+POLL_INTERVAL_S = 3.0
+"""Without Redis, or when its message was lost, changes are seen after so long."""
+MAX_RETRY_S = 10.0
+_SETTLE_S = 0.1
+"""Cameras that are imported one by one make many messages: they are answered together."""
+
+
+class CameraWatcher:
+    """A thread that keeps the list of cameras. What it has, it keeps while the database is down."""
+
+    def __init__(
+        self, prepare: Callable[[], None], open_cameras: Callable[[], CameraStore], connect: Callable[[], redis.Redis]
+    ) -> None:
+        """Idle until `start`.
+
+        Args:
+            prepare: makes the database ready; repeated until it does not raise UnavailableError.
+            open_cameras: gives access to the cameras.
+            connect: makes a client of Redis.
+        """
+        self._prepare, self._open_cameras, self._connect = prepare, open_cameras, connect
+        self._store: CameraStore | None = None
+        self._pubsub: PubSub | None = None
+        self._cameras: dict[int, Camera] | None = None
+        self._unreadable: dict[int, int] = {}
+        """Id → version of cameras that cannot be decrypted."""
+        self._news: dict[int, Camera] | None = None
+        self._changed = threading.Condition()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="camera-watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; it may be waiting for the database, and is a daemon."""
+        self._stopped.set()
+
+    def wait(self, timeout_s: float) -> dict[int, Camera] | None:
+        """All cameras by id, when they have changed since the last call; None after that time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._news is not None, timeout_s)
+            news, self._news = self._news, None
+            return news
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopped.is_set():
+            try:
+                self._look()
+            except Exception as error:  # whatever it is: without this thread no change is seen
+                if not failures:
+                    unexpected = not isinstance(error, CamrecError)
+                    log.warning("Cameras cannot be read; those known are watched on: %s", error, exc_info=unexpected)
+                failures += 1
+                self._stopped.wait(min(MAX_RETRY_S, 0.5 * 2.0**failures))
+            else:
+                failures = 0
+                self._wait_for_message()
+
+    def _look(self) -> None:
+        if self._store is None:
+            self._prepare()
+            self._store = self._open_cameras()
+        versions = self._store.versions()
+        cameras = {i: c for i, c in (self._cameras or {}).items() if versions.get(i) == c.version}
+        for camera_id in sorted(versions.keys() - cameras.keys()):
+            if self._unreadable.get(camera_id) != versions[camera_id]:
+                self._read(self._store, camera_id, versions[camera_id], cameras)
+        if cameras != self._cameras:
+            self._cameras = cameras
+            with self._changed:
+                self._news = cameras
+                self._changed.notify()
+
+    def _read(self, store: CameraStore, camera_id: int, version: int, cameras: dict[int, Camera]) -> None:
+        try:
+            cameras[camera_id] = store.get(camera_id)
+        except CameraNotFoundError:
+            return  # removed just now
+        except UnavailableError:
+            raise
+        except CamrecError as error:
+            self._unreadable[camera_id] = version
+            log.error("Camera %d cannot be watched: %s", camera_id, error)
+
+    def _wait_for_message(self) -> None:
+        try:
+            if self._pubsub is None:
+                self._pubsub = self._connect().pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+                self._pubsub.subscribe(CAMERAS_CHANGED)
+            if self._pubsub.get_message(timeout=POLL_INTERVAL_S) is not None:
+                self._stopped.wait(_SETTLE_S)
+                while self._pubsub.get_message() is not None:
+                    pass
+        except (redis.RedisError, OSError, UnavailableError):
+            self._pubsub = None
+            self._stopped.wait(POLL_INTERVAL_S)

@@ -1,0 +1,261 @@
+"""A thread for each camera: it keeps the stream up, samples it and hands the frames on."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from capture.backoff import Backoff
+from capture.decoder import CorruptError, Decoder
+from capture.drops import Drops
+from capture.reasons import Reason
+from capture.sampler import Sampler
+from capture.stream import Stream, StreamError
+from capture.stream_clock import StreamClock
+from core.clock import Clock, SystemClock
+from core.errors import UnavailableError
+from core.log import log_context
+from core.types import FrameRef, Picture
+from storage.cameras import Camera
+
+log = logging.getLogger(__name__)
+
+NO_PICTURE_TIMEOUT_S = 30.0
+"""A stream whose packets give no picture for so long is opened anew."""
+
+
+class State(StrEnum):
+    """Of a camera's stream."""
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    RETRYING = "retrying"
+    """It broke or never came up; `Condition.reason` says why."""
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a camera is."""
+
+    state: State
+    since: float
+    """Seconds since the epoch."""
+    reason: Reason | None = None
+    message: str | None = None
+    """For people; redacted."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a camera's thread has counted and seen."""
+
+    received: int = 0
+    """Packets of video: one for each frame."""
+    decoded: int = 0
+    sampled: int = 0
+    reconnects: int = 0
+    """Times that a running stream was lost."""
+    last_frame_at: float | None = None
+    """When the newest sampled frame was taken."""
+    width: int | None = None
+    height: int | None = None
+    codec: str | None = None
+
+
+class FrameWriter(Protocol):
+    """The part of the frame store that cameras need."""
+
+    def write(self, camera_id: int, pixels: Picture, captured_at: float) -> FrameRef:
+        """Make this the camera's newest frame.
+
+        Raises:
+            UnavailableError: there is no room, or no store.
+        """
+
+
+class FrameSink(Protocol):
+    """Where sampled frames go. Nothing here may block."""
+
+    def offer(self, consumer: str, ref: FrameRef, pixels: Picture) -> None:
+        """This frame, already in the frame store, is one that the consumer asked for."""
+
+
+class CameraWorker:
+    """Watches one camera at one URL. A camera that gets another URL gets another worker: this one may be blocked."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        rates: Mapping[str, float],
+        *,
+        store: FrameWriter,
+        sink: FrameSink,
+        drops: Drops,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        """Nothing is opened before `start`.
+
+        Args:
+            camera: what to watch.
+            rates: consumer → frames per second.
+            store: where the pixels go.
+            sink: who hears of them.
+            drops: counters of what is lost.
+            clock: of the machine by default.
+            rng: jitter of the waits between tries.
+        """
+        self.camera = camera
+        self.figures = Figures()
+        self.sampler = Sampler(rates)
+        self._store, self._sink, self._drops = store, sink, drops
+        self._clock = clock or SystemClock()
+        self._backoff = Backoff(rng)
+        self._stop = threading.Event()
+        self._new_rates: Mapping[str, float] | None = None
+        self._first_picture_s: float | None = None
+        self._last_picture_s = 0.0
+        state = State.CONNECTING if camera.enabled else State.DISABLED
+        self.condition = Condition(state, self._clock.now())
+        self._thread = threading.Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; it does within its read time limit, or its open time limit while it connects."""
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread; returns whether it has ended."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def update(self, camera: Camera, rates: Mapping[str, float]) -> None:
+        """Follow a change of the camera that leaves its stream as it is."""
+        self.camera = camera
+        self._new_rates = rates
+
+    def _run(self) -> None:
+        with log_context(camera_id=self.camera.id):
+            while self.camera.enabled and not self._stop.is_set():
+                self._first_picture_s = None
+                reason, message = self._watch_until_broken()
+                if not self._stop.is_set():
+                    self._stop.wait(self._note_failure(reason, message))
+
+    def _watch_until_broken(self) -> tuple[Reason | None, str]:
+        try:
+            self._watch()
+        except StreamError as error:
+            return error.reason, str(error)
+        except UnavailableError as error:
+            return None, str(error)
+        except Exception:  # one camera's oddity must not leave it unwatched for ever
+            log.exception("The camera's thread failed")
+            return Reason.NO_FRAMES, "An internal error ended the stream; see the log."
+        return None, "stopped"
+
+    def _note_failure(self, reason: Reason | None, message: str) -> float:
+        """Enter ``retrying``; returns the seconds to wait."""
+        lived_s = 0.0 if self._first_picture_s is None else self._clock.monotonic() - self._first_picture_s
+        if lived_s:
+            self.figures.reconnects += 1
+        self._enter(State.RETRYING, reason, message)
+        return self._backoff.wait_s(reason, lived_s)
+
+    def _enter(self, state: State, reason: Reason | None = None, message: str | None = None) -> None:
+        before = self.condition
+        if (before.state, before.reason, before.message) == (state, reason, message):
+            return
+        self.condition = Condition(state, self._clock.now(), reason, message)
+        if state is State.RETRYING:
+            log.warning("Camera %s is %s: %s", self.camera.name, reason or "not watched", message)
+        else:
+            log.info("Camera %s is %s", self.camera.name, state)
+
+    def _watch(self) -> None:
+        """Play one connection; a file or a still picture again and again."""
+        self._last_picture_s = self._clock.monotonic()
+        while not self._stop.is_set():
+            opened_s = self._clock.monotonic()
+            with closing(Stream(self.camera.analysed_url, tls_verify=self.camera.tls_verify)) as stream:
+                self.sampler.restart()
+                self._play(stream)
+                if stream.is_finite:  # the last frame lasts as long as the others
+                    self._stop.wait(stream.frame_interval_s)
+            # Pictures of which each is a connection, and files of one frame, come no faster than they are asked for.
+            self._stop.wait(max(0.0, opened_s + 1 / self.sampler.fps - self._clock.monotonic()))
+
+    def _play(self, stream: Stream) -> None:
+        decoder = Decoder(stream.video)
+        stream_clock = StreamClock(paced=stream.is_paced)
+        self.figures.codec = stream.video.codec_context.name
+        for packet in stream.packets():
+            arrived_at = self._clock.now()
+            at_s = stream_clock.observe(stream.seconds(packet.pts if packet.dts is None else packet.dts), arrived_at)
+            if at_s > arrived_at:
+                self._stop.wait(at_s - arrived_at)
+            if self._stop.is_set():
+                return
+            self.figures.received += 1
+            self._apply_rates()
+            for frame in self._decode(decoder, packet, at_s):
+                self._sample(decoder, frame, stream_clock.time_of(stream.seconds(frame.pts), otherwise=at_s))
+            self._check_pictures_come()
+
+    def _apply_rates(self) -> None:
+        rates, self._new_rates = self._new_rates, None
+        if rates is not None:
+            self.sampler.set_rates(rates)
+
+    def _decode(self, decoder: Decoder, packet: Packet[VideoStream], at_s: float) -> list[VideoFrame]:
+        if not self.sampler.wants(packet.is_keyframe, at_s):
+            return []
+        try:
+            if not self.sampler.key_frames_only:
+                return decoder.decode(packet)
+            frames = decoder.decode_alone(packet)
+            if not frames:
+                self.sampler.key_frame_failed()
+            return frames
+        except CorruptError:
+            self._drops.count(self.camera.id, "corrupt")
+            self.sampler.corrupt()
+            return []
+
+    def _sample(self, decoder: Decoder, frame: VideoFrame, at_s: float) -> None:
+        self.figures.decoded += 1
+        self._last_picture_s = self._clock.monotonic()
+        if not self.sampler.take(at_s):
+            return
+        pixels = decoder.to_picture(frame)
+        try:
+            ref = self._store.write(self.camera.id, pixels, at_s)
+        except UnavailableError:
+            self._drops.count(self.camera.id, "store")
+            raise
+        self._first_picture_s = self._first_picture_s or self._last_picture_s
+        figures = self.figures
+        figures.sampled += 1
+        figures.last_frame_at, figures.width, figures.height = ref.captured_at, ref.width, ref.height
+        self._enter(State.STREAMING)
+        for consumer in self.sampler.consumers(at_s):
+            self._sink.offer(consumer, ref, pixels)
+
+    def _check_pictures_come(self) -> None:
+        limit_s = max(NO_PICTURE_TIMEOUT_S, 3 / self.sampler.fps)
+        if self._clock.monotonic() - self._last_picture_s > limit_s:
+            raise StreamError(Reason.NO_FRAMES, f"No picture of the stream could be decoded for {limit_s:.0f} s.")

@@ -1,0 +1,147 @@
+"""Tells workers of new frames: at most one token for each camera and recognition, in as few messages as possible."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+import redis
+from kombu.exceptions import KombuError
+from kombu.exceptions import OperationalError as BrokerError
+
+from capture.drops import Drops
+from core.clock import Clock, SystemClock
+from core.errors import UnavailableError
+from core.recognitions import RECOGNITIONS, Recognition
+from storage.frames.tokens import Offer, Tokens
+
+log = logging.getLogger(__name__)
+
+CAMERAS_PER_MESSAGE = 8
+"""Tokens in one message: a message costs more than the frames that it names."""
+RETRY_S = 1.0
+"""After a failure Redis is left alone for so long: frames come faster than it can time out."""
+
+_BROKER_ERRORS = (redis.RedisError, KombuError, BrokerError, OSError, UnavailableError)
+
+Publish = Callable[[Recognition, Sequence[int]], None]
+
+
+class Dispatcher:
+    """One thread for all cameras of a process. Cameras hand over without waiting, whatever Redis does."""
+
+    def __init__(
+        self, open_tokens: Callable[[], Tokens], publish: Publish, drops: Drops, clock: Clock | None = None
+    ) -> None:
+        """Idle until `start`.
+
+        Args:
+            open_tokens: gives access to the tokens; may fail as `publish` may, and is then called again.
+            publish: sends one message for several cameras; raises an error of kombu, redis or the system.
+            drops: counters of what is lost.
+            clock: of the machine by default.
+        """
+        self._open_tokens, self._publish, self._drops = open_tokens, publish, drops
+        self._tokens: Tokens | None = None
+        self._clock = clock or SystemClock()
+        self._changed = threading.Condition()
+        self._pending: dict[str, dict[int, None]] = {}
+        self._stopped = False
+        self._broken_until_s = 0.0
+        self._is_broken = False
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin to publish."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End the thread; what is pending is dropped."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+
+    def offer(self, kind: str, camera_id: int) -> None:
+        """The camera has a new frame for that recognition. Never blocks."""
+        with self._changed:
+            waiting = self._pending.setdefault(kind, {})
+            if camera_id in waiting:
+                self._drops.count(camera_id, "superseded")
+            waiting[camera_id] = None
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or self._pending)
+                if self._stopped:
+                    return
+                pending, self._pending = self._pending, {}
+            for kind, cameras in pending.items():
+                try:
+                    self.dispatch(RECOGNITIONS[kind], list(cameras))
+                except Exception:  # the thread serves all cameras
+                    log.exception("Frames could not be handed to the workers")
+                    self._broken_until_s = self._clock.monotonic() + RETRY_S
+
+    def dispatch(self, recognition: Recognition, camera_ids: Sequence[int]) -> None:
+        """Publish those of the cameras that get a token; count the others."""
+        if self._clock.monotonic() < self._broken_until_s:
+            self._drop(camera_ids)
+            return
+        unsent = dict.fromkeys(camera_ids)
+        granted: list[int] = []
+        try:
+            for camera_id in camera_ids:
+                if self._is_granted(recognition, camera_id):
+                    granted.append(camera_id)
+                else:
+                    del unsent[camera_id]
+            for start in range(0, len(granted), CAMERAS_PER_MESSAGE):
+                batch = granted[start : start + CAMERAS_PER_MESSAGE]
+                self._publish(recognition, batch)
+                for camera_id in batch:
+                    del unsent[camera_id]
+        except _BROKER_ERRORS as error:
+            self._break(error)
+            self._withdraw(recognition, [c for c in granted if c in unsent])
+            self._drop(unsent)
+        else:
+            self._mend()
+
+    def _is_granted(self, recognition: Recognition, camera_id: int) -> bool:
+        if self._tokens is None:
+            self._tokens = self._open_tokens()
+        offer = self._tokens.offer(recognition, camera_id)
+        if offer is Offer.SUPERSEDES:
+            self._drops.count(camera_id, "superseded")
+        elif offer is Offer.QUEUE_FULL:
+            self._drops.count(camera_id, "queue_full")
+        return offer is Offer.GRANTED
+
+    def _drop(self, camera_ids: Iterable[int]) -> None:
+        for camera_id in camera_ids:
+            self._drops.count(camera_id, "broker_down")
+
+    def _withdraw(self, recognition: Recognition, camera_ids: Iterable[int]) -> None:
+        """Without this a camera would be silent until its token expires."""
+        if self._tokens is None:
+            return
+        try:
+            for camera_id in camera_ids:
+                self._tokens.withdraw(recognition, camera_id)
+        except _BROKER_ERRORS:
+            return  # Redis is gone, and the tokens expire
+
+    def _break(self, error: Exception) -> None:
+        self._broken_until_s = self._clock.monotonic() + RETRY_S
+        if not self._is_broken:
+            self._is_broken = True
+            log.warning("Redis cannot be reached: frames are not recognised until it is back (%s)", error)
+
+    def _mend(self) -> None:
+        if self._is_broken:
+            self._is_broken = False
+            log.info("Redis is back: frames are recognised again")

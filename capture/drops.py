@@ -1,0 +1,35 @@
+"""Frames that were not handed on, counted by camera and cause."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+
+class Drops:
+    """Counters of one process; safe for threads.
+
+    Causes: ``superseded`` (a token waits already and now stands for a newer frame), ``queue_full`` (no worker
+    consumes), ``broker_down`` (no Redis), ``corrupt`` (damaged pictures), ``store`` (no room in the frame store), and
+    of kept frames ``keep_busy`` (the disk is too slow), ``disk_full``, ``disk_low``, ``keep_failed`` (see the
+    log), ``rows_lost`` (the database was away for too long).
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_camera: dict[int, Counter[str]] = {}
+
+    def count(self, camera_id: int, cause: str, frames: int = 1) -> None:
+        """Add to a counter."""
+        with self._lock:
+            self._by_camera.setdefault(camera_id, Counter())[cause] += frames
+
+    def of(self, camera_id: int) -> dict[str, int]:
+        """Cause → frames, since this process has had the camera."""
+        with self._lock:
+            return dict(self._by_camera.get(camera_id, {}))
+
+    def forget(self, camera_id: int) -> None:
+        """The camera is gone."""
+        with self._lock:
+            self._by_camera.pop(camera_id, None)

@@ -1,0 +1,185 @@
+"""The frame archive: a picture a second of each camera on disk, a row for each in the database."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import traceback
+from collections import deque
+from pathlib import Path
+
+from capture.drops import Drops
+from core.clock import Clock, SystemClock
+from core.errors import CamrecError, UnavailableError
+from core.types import FrameRef, Picture
+from storage.kept_frames import KeptFrame, KeptFrameStore
+from storage.media import Media, encode_jpeg, kept_frame_path
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING_BYTES = 64_000_000
+"""Pixels that wait for the disk; frames beyond it are dropped."""
+MAX_WAITING_ROWS = 10_000
+"""Rows that wait for the database: some minutes of 25 cameras."""
+MIN_FREE_BYTES = 500_000_000
+MIN_FREE_SHARE = 0.02
+"""Keeping stops where less than this, or than `MIN_FREE_BYTES`, is free: events and the database need the rest."""
+ROWS_INTERVAL_S = 1.0
+ROWS_RETRY_S = 2.0
+_DISK_CHECK_INTERVAL_S = 5.0
+_COMPLAINT_INTERVAL_S = 60.0
+
+
+class Keeper:
+    """Two threads for all cameras of a process: a locked database must not keep files from being written."""
+
+    def __init__(
+        self, media: Media, folder: Path, rows: KeptFrameStore, drops: Drops, clock: Clock | None = None
+    ) -> None:
+        """Idle until `start`.
+
+        Args:
+            media: where the files go.
+            folder: the same place, to look how full its disk is.
+            rows: the table of kept frames.
+            drops: counters of what is lost.
+            clock: of the machine by default.
+        """
+        self._media, self._rows, self._drops = media, rows, drops
+        self._disk = _DiskGuard(folder, clock or SystemClock())
+        self._stopped = threading.Event()
+        self._changed = threading.Condition()
+        self._frames: deque[tuple[FrameRef, Picture]] = deque()
+        self._waiting_bytes = 0
+        self._unstored: deque[KeptFrame] = deque()
+        self._newest: dict[int, str] = {}
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for target, name in ((self._write_files, "keeper-files"), (self._write_rows, "keeper-rows"))
+        ]
+
+    def start(self) -> None:
+        """Begin to write."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End the threads; what was written to disk gets its rows if the database lets it."""
+        with self._changed:
+            self._stopped.set()
+            self._changed.notify()
+        for thread in self._threads:
+            thread.join(timeout_s / len(self._threads))
+
+    def offer(self, ref: FrameRef, pixels: Picture) -> None:
+        """Keep this frame; ``pixels`` must not change any more. Never blocks."""
+        with self._changed:
+            if self._waiting_bytes + pixels.nbytes > MAX_WAITING_BYTES:
+                self._drops.count(ref.camera_id, "keep_busy")
+                return
+            self._frames.append((ref, pixels))
+            self._waiting_bytes += pixels.nbytes
+            self._changed.notify()
+
+    def newest_paths(self) -> dict[int, str]:
+        """Camera → path of its newest kept frame, of those that have a new one since the last call."""
+        with self._lock:
+            newest, self._newest = self._newest, {}
+        return newest
+
+    def _write_files(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped.is_set() or self._frames)
+                if not self._frames:
+                    return
+                ref, pixels = self._frames.popleft()
+                self._waiting_bytes -= pixels.nbytes
+            try:
+                self._keep(ref, pixels)
+            except Exception:  # noqa: BLE001 - logged below, seldom; a frame that cannot be kept must not end the keeping of all cameras
+                self._drops.count(ref.camera_id, "keep_failed")
+                self._disk.complain(traceback.format_exc())
+
+    def _keep(self, ref: FrameRef, pixels: Picture) -> None:
+        if not self._disk.has_room():
+            self._drops.count(ref.camera_id, "disk_low")
+            return
+        path = kept_frame_path(ref.camera_id, ref.captured_at)
+        jpeg = encode_jpeg(pixels)
+        try:
+            self._media.write(path, jpeg)
+        except UnavailableError as error:
+            self._drops.count(ref.camera_id, "disk_full")
+            self._disk.complain(str(error))
+            return
+        with self._lock:
+            self._newest[ref.camera_id] = path
+            self._unstored.append(KeptFrame(ref.camera_id, ref.captured_at, path, ref.width, ref.height, len(jpeg)))
+            lost = self._unstored.popleft() if len(self._unstored) > MAX_WAITING_ROWS else None
+        if lost is not None:
+            self._drops.count(lost.camera_id, "rows_lost")
+            self._media.remove([lost.path])  # without a row nobody would ever find or expire it
+
+    def _write_rows(self) -> None:
+        is_broken = False
+        while not self._stopped.wait(ROWS_RETRY_S if is_broken else ROWS_INTERVAL_S):
+            is_broken = not self._store_rows(log_failure=not is_broken)
+        self._threads[0].join()  # its last frames need rows, too
+        self._store_rows(log_failure=True)
+
+    def _store_rows(self, *, log_failure: bool) -> bool:
+        with self._lock:
+            rows = list(self._unstored)
+        try:
+            self._rows.add(rows)
+        except Exception as error:  # whatever it is, the rows wait and the thread lives
+            if log_failure:
+                log.warning("Kept frames wait for the database: %s", error, exc_info=not isinstance(error, CamrecError))
+            return False
+        stored = set(rows)
+        with self._lock:
+            # From the left, the oldest may have been given up meanwhile.
+            while self._unstored and self._unstored[0] in stored:
+                self._unstored.popleft()
+        return True
+
+
+class _DiskGuard:
+    """Looks now and then how full the disk is, and complains once a minute."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder, self._clock = folder, clock
+        self._checked_s = self._complained_s = float("-inf")
+        self._has_room = True
+
+    def has_room(self) -> bool:
+        now_s = self._clock.monotonic()
+        if now_s - self._checked_s >= _DISK_CHECK_INTERVAL_S:
+            self._checked_s = now_s
+            self._has_room = self._look()
+        return self._has_room
+
+    def complain(self, message: str) -> None:
+        now_s = self._clock.monotonic()
+        if now_s - self._complained_s >= _COMPLAINT_INTERVAL_S:
+            self._complained_s = now_s
+            log.error("Frames are not kept: %s", message)
+
+    def _look(self) -> bool:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            usage = shutil.disk_usage(self._folder)
+        except OSError as error:
+            self.complain(f"{self._folder}: {error.strerror}")
+            return False
+        needed_bytes = max(MIN_FREE_BYTES, MIN_FREE_SHARE * usage.total)
+        if usage.free < needed_bytes:
+            self.complain(
+                f"{usage.free / 1e6:.0f} MB are free on the disk of {self._folder}, {needed_bytes / 1e6:.0f} MB must "
+                "be. Free some, or keep frames for a shorter time (CAMREC_FRAMES_DAYS)."
+            )
+            return False
+        return True

@@ -1,0 +1,165 @@
+"""What capture says of its cameras, every second, in Redis."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import redis
+
+from capture.camera_worker import CameraWorker
+from capture.drops import Drops
+from capture.rates import recognition_rates
+from core import keys
+from core.clock import Clock, SystemClock
+from core.errors import CamrecError
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 1.0
+LIFETIME_S = 15
+"""A camera whose status has expired is one that nobody watches."""
+RATE_WINDOW_S = 10.0
+REDIS_TIMEOUT_S = 2.0
+
+
+class Rates:
+    """Rates of counters over the last seconds."""
+
+    def __init__(self, window_s: float = RATE_WINDOW_S) -> None:
+        self._window_s = window_s
+        self._samples: deque[tuple[float, Mapping[str, int]]] = deque()
+
+    def add(self, at_s: float, counters: Mapping[str, int]) -> None:
+        """Note what the counters say now. Where one fell or others are counted than before, the window starts anew."""
+        samples = self._samples
+        if samples and not _goes_on(samples[-1][1], counters):
+            samples.clear()
+        samples.append((at_s, dict(counters)))
+        while len(samples) > 2 and at_s - samples[1][0] >= self._window_s:
+            samples.popleft()
+
+    def per_second(self, name: str) -> float:
+        """Mean rate over the window, or over what there is of it; 0 where nothing is known yet."""
+        if len(self._samples) < 2:
+            return 0.0
+        (from_s, first), (to_s, last) = self._samples[0], self._samples[-1]
+        elapsed_s = to_s - from_s
+        return round((last[name] - first[name]) / elapsed_s, 2) if elapsed_s > 0 and name in last else 0.0
+
+
+def _goes_on(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
+    return before.keys() == now.keys() and all(now[name] >= value for name, value in before.items())
+
+
+class StatusReporter:
+    """One thread for all cameras of a process."""
+
+    def __init__(
+        self,
+        connect: Callable[[], redis.Redis],
+        workers: Callable[[], Iterable[CameraWorker]],
+        newest_paths: Callable[[], dict[int, str]],
+        drops: Drops,
+        clock: Clock | None = None,
+    ) -> None:
+        """Idle until `start`.
+
+        Args:
+            connect: makes a client of Redis.
+            workers: of the cameras to report.
+            newest_paths: camera → path of its newest kept frame, of those that are new.
+            drops: counters of what was lost.
+            clock: of the machine by default.
+        """
+        self._connect, self._workers, self._newest_paths = connect, workers, newest_paths
+        self._drops = drops
+        self._clock = clock or SystemClock()
+        self._client: redis.Redis | None = None
+        self._rates: dict[int, Rates] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
+
+    def start(self) -> None:
+        """Begin to report."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End the thread; what was said last expires."""
+        self._stopped.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        is_broken = False
+        while not self._stopped.wait(INTERVAL_S):
+            try:
+                self.report()
+            except Exception as error:  # whatever it is, the next second is another try
+                if not is_broken:
+                    unexpected = not isinstance(error, (redis.RedisError, CamrecError))
+                    log.warning("The status of cameras cannot be written: %s", error, exc_info=unexpected)
+                is_broken = True
+            else:
+                is_broken = False
+
+    def report(self) -> None:
+        """Write the status of every camera.
+
+        Raises:
+            redis.RedisError: Redis cannot be reached.
+            UnavailableError: none is known.
+        """
+        if self._client is None:
+            self._client = self._connect()
+        workers = {w.camera.id: w for w in self._workers()}
+        served = self._served(self._client, workers)
+        pipeline = self._client.pipeline(transaction=False)
+        for camera_id, worker in workers.items():
+            status = json.dumps(self._status(worker, served.get(camera_id, {})))
+            pipeline.set(keys.camera_status(camera_id), status, ex=LIFETIME_S)
+        for camera_id, path in self._newest_paths().items():
+            pipeline.set(keys.newest_kept_frame(camera_id), path)
+        pipeline.execute()
+        for camera_id in self._rates.keys() - workers.keys():
+            del self._rates[camera_id]
+
+    def _served(self, client: redis.Redis, workers: Mapping[int, CameraWorker]) -> dict[int, dict[str, int]]:
+        """Camera → recognition → frames that workers took so far."""
+        fields = [
+            (camera_id, kind) for camera_id, worker in workers.items() for kind in recognition_rates(worker.camera)
+        ]
+        if not fields:
+            return {}
+        counts = client.hmget(keys.SERVED, [f"{kind}:{camera_id}" for camera_id, kind in fields])
+        served: dict[int, dict[str, int]] = {}
+        for (camera_id, kind), count in zip(fields, counts, strict=True):
+            served.setdefault(camera_id, {})[kind] = int(count or 0)
+        return served
+
+    def _status(self, worker: CameraWorker, served: Mapping[str, int]) -> dict[str, Any]:
+        figures, condition, sampler = worker.figures, worker.condition, worker.sampler
+        rates = self._rates.setdefault(worker.camera.id, Rates())
+        counters = {"received": figures.received, "decoded": figures.decoded, "sampled": figures.sampled}
+        rates.add(self._clock.monotonic(), {**counters, **{f"served {kind}": n for kind, n in served.items()}})
+        asked = recognition_rates(worker.camera)
+        return {
+            "state": condition.state,
+            "reason": condition.reason,
+            "message": condition.message,
+            "since": condition.since,
+            "last_frame_at": figures.last_frame_at,
+            **{f"{name}_fps": rates.per_second(name) for name in counters},
+            "asked_fps": asked,
+            "reached_fps": {kind: rates.per_second(f"served {kind}") for kind in asked},
+            "drops": self._drops.of(worker.camera.id),
+            "reconnects": figures.reconnects,
+            "width": figures.width,
+            "height": figures.height,
+            "codec": figures.codec,
+            "gop_s": sampler.gop_s,
+            "key_frames_only": sampler.key_frames_only,
+        }

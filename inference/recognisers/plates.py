@@ -1,0 +1,108 @@
+"""Registration plates: where they are and what they say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from core.types import Detection, Picture
+from inference.catalogue import ModelStore, entry_of
+from inference.images import check_pictures
+from inference.recognisers.plate_finder import PlateFinder
+from inference.recognisers.plates_by_corners import PlatesByCorners
+from inference.recognisers.plates_by_lines import PlatesByLines
+from inference.session import ModelSession, open_session
+from inference.text.finder import TextFinder
+from inference.text.reader import TextReader
+
+PLATE_DETECTOR = "hyperlpr_y5fu_320x"
+TEXT_DETECTOR = "ppocr_v6_det_small"
+TEXT_RECOGNISER = "ppocr_v6_rec_small"
+
+_WARM_UP_SIZES = {TEXT_DETECTOR: (480, 640), TEXT_RECOGNISER: (256,)}
+"""Of the free dimensions: usual ones."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Way(Protocol):
+    def recognise(self, pictures: Sequence[Picture]) -> list[tuple[Detection, ...]]: ...
+
+
+class PlateRecogniser:
+    """Pictures in, plates out. Keeps no state between calls, and is safe for threads."""
+
+    def __init__(self, way: _Way, sessions: dict[str, ModelSession], description: str) -> None:
+        self._way = way
+        self._sessions = sessions
+        self._description = description
+
+    @property
+    def model(self) -> str:
+        """Names of the models in use."""
+        return "+".join(self._sessions)
+
+    def describe(self) -> str:
+        """Which models are in use and how good they are, for people."""
+        return self._description
+
+    def recognise(self, frames: Sequence[Picture]) -> list[tuple[Detection, ...]]:
+        """Find and read the plates of a batch of pictures, whose sizes may differ.
+
+        Args:
+            frames: (height, width, 3) uint8 BGR each.
+
+        Returns:
+            For each picture its plates, best first: label ``plate``, the number as text (A-Z and 0-9; in China the
+            province's character before it), box and corners in pixels of the picture; score: 0 to 1, how sure both
+            the place and the reading are.
+
+        Raises:
+            ValueError: a frame is no such array.
+        """
+        check_pictures(frames)
+        return self._way.recognise(frames) if frames else []
+
+    def warm_up(self) -> None:
+        """Run every model once, so that the first real frame does not pay for it."""
+        for name, session in self._sessions.items():
+            session.warm_up(*_WARM_UP_SIZES.get(name, ()))
+
+
+def plate_models(store: ModelStore) -> tuple[str, ...]:
+    """Names of the models that are used, given those that there are."""
+    always = (TEXT_RECOGNISER, TEXT_DETECTOR)
+    return (PLATE_DETECTOR, *always) if store.has(PLATE_DETECTOR) else always
+
+
+def build_plate_recogniser(store: ModelStore, gpu: int | None, threads: int) -> PlateRecogniser:
+    """The best recogniser that the models of the store allow.
+
+    Raises:
+        CamrecError: a model is missing or broken, or the GPU cannot be used.
+    """
+
+    def load(name: str) -> ModelSession:
+        entry = entry_of(name)
+        return open_session(
+            store.path_of(name), gpu=gpu, threads=threads, input_shape=entry.input.shape, output_shape=entry.output
+        )
+
+    sessions = {name: load(name) for name in plate_models(store)}
+    lines, reader = TextFinder(sessions[TEXT_DETECTOR]), TextReader(sessions[TEXT_RECOGNISER])
+    if PLATE_DETECTOR in sessions:
+        recogniser = PlateRecogniser(
+            PlatesByCorners(PlateFinder(sessions[PLATE_DETECTOR]), reader, lines),
+            sessions,
+            "plate detector with corners and text recogniser: 98 % of 108 European pictures read exactly",
+        )
+    else:
+        recogniser = PlateRecogniser(
+            PlatesByLines(lines, reader),
+            sessions,
+            "text detector and recogniser, no plate detector: 96 % of 108 European pictures read exactly, but several "
+            "times slower, and other writing may pass for a plate; `camrec models pull` brings a plate detector",
+        )
+    _log.info("plates: %s (%s)", recogniser.model, recogniser.describe())
+    return recogniser

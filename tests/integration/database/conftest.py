@@ -1,0 +1,121 @@
+"""A migrated database, once as SQLite and once as a real PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from core.settings import Settings, load_settings
+from storage.cameras import CameraStore
+from storage.database import Database
+from storage.models import Base
+from storage.secrets import Secrets
+
+PG_PLACES = ":".join([os.environ.get("PATH", ""), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def pg_socket_dir() -> Iterator[Path]:
+    """A running PostgreSQL that only listens on a socket in this folder; superuser ``camrec``, no password."""
+    initdb, pg_ctl = shutil.which("initdb", path=PG_PLACES), shutil.which("pg_ctl", path=PG_PLACES)
+    if initdb is None or pg_ctl is None:
+        pytest.skip("no PostgreSQL here: initdb and pg_ctl are not found")
+    # Not below pytest's folder: that is closed to other users, and PostgreSQL refuses to run as root.
+    folder = Path(tempfile.mkdtemp(prefix="camrec-pg-"))
+    as_user = _unprivileged(folder)
+
+    def pg(*command: str) -> None:
+        # A log file, not a pipe: the server inherits it and would keep a pipe open for ever.
+        with (folder / "log").open("ab") as log:
+            done = subprocess.run([*as_user, *command], stdout=log, stderr=log, cwd="/", timeout=60)
+        if done.returncode:
+            pytest.fail(f"{command[0]} failed: {(folder / 'log').read_text(errors='replace')}")
+
+    data = str(folder / "data")
+    try:
+        pg(initdb, "-D", data, "-A", "trust", "-U", "camrec", "--no-sync", "-E", "UTF8", "--locale=C")
+        pg(pg_ctl, "-D", data, "-w", "-t", "30", "-o", f"-k {folder} -c listen_addresses='' -c fsync=off", "start")
+        try:
+            yield folder
+        finally:
+            pg(pg_ctl, "-D", data, "-w", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unprivileged(folder: Path) -> list[str]:
+    if os.getuid() != 0:
+        return []
+    setpriv = shutil.which("setpriv")
+    user = next((u for u in pwd.getpwall() if u.pw_name in {"postgres", "nobody"}), None)
+    if setpriv is None or user is None:
+        pytest.skip("PostgreSQL refuses to run as root, and setpriv or a user without rights is missing")
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return [setpriv, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
+
+@pytest.fixture(scope="session")
+def pg_migrated(pg_socket_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """The one PostgreSQL database with tables: a new one for each test would take half a gigabyte of disk."""
+    pg_execute(pg_socket_dir, "CREATE DATABASE migrated")
+    database = Database(pg_settings(pg_socket_dir, "migrated", tmp_path_factory.mktemp("data")))
+    database.migrate()
+    yield database
+    database.close()
+
+
+def pg_execute(socket_dir: Path, statement: str) -> None:
+    engine = create_engine(f"postgresql+psycopg://camrec@/postgres?host={socket_dir}", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def pg_settings(socket_dir: Path, name: str, data: Path) -> Settings:
+    return settings_for(data, f"postgresql://camrec@/{name}?host={socket_dir}")
+
+
+def settings_for(data: Path, database_url: str = "") -> Settings:
+    environ = {"CAMREC_DATA": str(data), "CAMREC_DATABASE_URL": database_url}
+    return load_settings(environ, env_file=data / "no.env")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of a database without tables."""
+    if request.param == "sqlite":
+        return settings_for(tmp_path)
+    socket_dir: Path = request.getfixturevalue("pg_socket_dir")
+    name = f"empty{next(_numbers)}"
+    pg_execute(socket_dir, f"CREATE DATABASE {name}")
+    return pg_settings(socket_dir, name, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of the newest schema with no rows."""
+    if request.param == "sqlite":
+        database = Database(settings_for(tmp_path))
+        database.migrate()
+        yield database
+        database.close()
+        return
+    database = request.getfixturevalue("pg_migrated")
+    with database.write() as session:
+        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY CASCADE"))
+    yield database
+
+
+@pytest.fixture
+def cameras(database: Database, tmp_path: Path) -> CameraStore:
+    return CameraStore(database, Secrets(tmp_path))

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capture.sampler import IDLE_FPS, Pacer, Sampler
+
+START_S = 1_795_500_000.0
+rates = st.floats(0.1, 60.0)
+
+
+def taken(fps: float, times_s: list[float]) -> list[float]:
+    pacer = Pacer(fps)
+    return [at_s for at_s in times_s if pacer.take(at_s)]
+
+
+def regular(fps: float, duration_s: float) -> list[float]:
+    return [START_S + number / fps for number in range(round(duration_s * fps))]
+
+
+@pytest.mark.parametrize(
+    ("stream_fps", "asked_fps", "expected_fps"),
+    [
+        pytest.param(15.0, 5.0, 5.0, id="every third"),
+        pytest.param(12.5, 5.0, 5.0, id="two of five"),
+        pytest.param(25.0, 5.0, 5.0, id="every fifth"),
+        pytest.param(29.97, 5.0, 5.0, id="NTSC"),
+        pytest.param(15.0, 15.0, 15.0, id="all"),
+        pytest.param(4.0, 5.0, 4.0, id="slower than asked"),
+        pytest.param(30.0, 0.2, 0.2, id="one in five seconds"),
+    ],
+)
+def test_mean_rate_is_the_one_asked(stream_fps: float, asked_fps: float, expected_fps: float) -> None:
+    duration_s = 100.0
+    count = len(taken(asked_fps, regular(stream_fps, duration_s)))
+    assert count / duration_s == pytest.approx(expected_fps, abs=1.5 / duration_s)
+
+
+def test_spacing_is_even_where_the_rates_allow_it() -> None:
+    gaps_s = [b - a for a, b in pairwise(taken(5.0, regular(15.0, 10.0)))][1:]
+    assert gaps_s == pytest.approx([0.2] * len(gaps_s))
+
+
+@given(rates, rates, st.integers(0, 2**32))
+def test_jitter_costs_no_frames(stream_fps: float, asked_fps: float, seed: int) -> None:
+    rng = random.Random(seed)
+    count = 300
+    times_s = [START_S + (number + rng.uniform(-0.2, 0.2)) / stream_fps for number in range(count)]
+    expected = count * min(1.0, asked_fps / stream_fps)
+    # Half an interval of tolerance at either end, and rates that are nearly equal may miss a beat.
+    assert abs(len(taken(asked_fps, times_s)) - expected) <= 2 + 0.02 * expected
+
+
+@given(st.floats(1.0, 30.0), st.floats(-1000.0, 1000.0))
+def test_pacer_survives_a_jump_of_the_clock(asked_fps: float, jump_s: float) -> None:
+    pacer = Pacer(asked_fps)
+    for at_s in regular(30.0, 5.0):
+        pacer.take(at_s)
+    after = [pacer.take(at_s + 5.0 + jump_s) for at_s in regular(30.0, 5.0)]
+    assert sum(after) == pytest.approx(asked_fps * 5.0, abs=2.5)
+
+
+def run(sampler: Sampler, *, fps: float, gop_s: float, duration_s: float) -> tuple[int, Counter[str]]:
+    """Packets that were decoded, and frames that each consumer got."""
+    decoded = 0
+    got: Counter[str] = Counter()
+    gop = round(fps * gop_s)
+    for number, at_s in enumerate(regular(fps, duration_s)):
+        if sampler.wants(number % gop == 0, at_s):
+            decoded += 1
+            if sampler.take(at_s):
+                got["sampled"] += 1
+                got.update(sampler.consumers(at_s))
+    return decoded, got
+
+
+@pytest.mark.parametrize(
+    ("asked", "gop_s", "key_frames_only"),
+    [
+        pytest.param({"plates": 5.0, "keep": 1.0}, 2.0, False, id="5 fps of GOPs of 2 s"),
+        pytest.param({"keep": 0.5}, 2.0, True, id="exactly the key frames"),
+        pytest.param({"keep": 0.6}, 2.0, False, id="a little more than the key frames"),
+        pytest.param({"plates": 5.0}, 1 / 15, True, id="motion JPEG: every frame is a key frame"),
+        pytest.param({}, 2.0, True, id="nothing asked"),
+        pytest.param({"keep": 0.0}, 2.0, True, id="keeping switched off"),
+    ],
+)
+def test_key_frames_alone_are_decoded_where_they_suffice(
+    asked: dict[str, float], gop_s: float, key_frames_only: bool
+) -> None:
+    sampler = Sampler(asked)
+    run(sampler, fps=15.0, gop_s=gop_s, duration_s=10.0)
+    assert sampler.key_frames_only is key_frames_only
+    assert sampler.gop_s == pytest.approx(gop_s)
+
+
+def test_only_frames_that_are_taken_are_decoded_of_motion_jpeg() -> None:
+    decoded, got = run(Sampler({"plates": 5.0}), fps=15.0, gop_s=1 / 15, duration_s=20.0)
+    assert decoded == pytest.approx(100, abs=3)
+    assert got["plates"] == pytest.approx(100, abs=2)
+
+
+def test_each_consumer_gets_its_own_rate() -> None:
+    _, got = run(Sampler({"plates": 5.0, "falls": 2.0, "keep": 1.0}), fps=15.0, gop_s=2.0, duration_s=60.0)
+    assert got["sampled"] == got["plates"] == pytest.approx(300, abs=2)
+    assert got["falls"] == pytest.approx(120, abs=2)
+    assert got["keep"] == pytest.approx(60, abs=2)
+
+
+def test_camera_of_which_nothing_is_asked_still_shows_a_picture() -> None:
+    _, got = run(Sampler({}), fps=15.0, gop_s=2.0, duration_s=60.0)
+    assert got["sampled"] == pytest.approx(60 * IDLE_FPS, abs=2)
+
+
+def test_stream_is_decoded_from_a_key_frame_on() -> None:
+    sampler = Sampler({"plates": 5.0})
+    assert not sampler.wants(False, START_S)
+    assert sampler.wants(True, START_S + 0.1)
+    assert sampler.wants(False, START_S + 0.2)
+
+
+def test_after_damage_everything_is_skipped_up_to_the_next_key_frame() -> None:
+    sampler = Sampler({"plates": 5.0})
+    sampler.wants(True, START_S)
+    sampler.corrupt()
+    assert not sampler.wants(False, START_S + 0.1)
+    assert sampler.wants(True, START_S + 2.0)
+    assert sampler.wants(False, START_S + 2.1)
+
+
+def test_mode_changes_at_a_key_frame_only() -> None:
+    sampler = Sampler({"plates": 5.0})
+    for number in range(45):
+        sampler.wants(number % 15 == 0, START_S + number / 15)
+    sampler.set_rates({"keep": 0.5})
+    assert sampler.wants(False, START_S + 3.0 - 1 / 15)
+    sampler.wants(True, START_S + 3.0)
+    assert sampler.key_frames_only
+    sampler.set_rates({"plates": 5.0})
+    assert not sampler.wants(False, START_S + 3.1)
+    assert sampler.wants(True, START_S + 4.0)
+    assert sampler.wants(False, START_S + 4.1)
+
+
+def test_key_frame_of_two_slices_is_one() -> None:
+    sampler = Sampler({"plates": 5.0})
+    for number in range(5):
+        for _slice in range(2):
+            sampler.wants(True, START_S + 2.0 * number)
+    assert sampler.gop_s == pytest.approx(2.0)
+
+
+def test_camera_whose_key_frames_do_not_stand_alone_is_decoded_whole() -> None:
+    sampler = Sampler({"keep": 0.5})
+    run(sampler, fps=15.0, gop_s=2.0, duration_s=10.0)
+    assert not sampler.wants(False, START_S + 9.99)
+    sampler.key_frame_failed()
+    sampler.wants(True, START_S + 10.0)
+    assert sampler.wants(False, START_S + 10.1)

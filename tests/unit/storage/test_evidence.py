@@ -1,0 +1,100 @@
+"""JPEGs kept until they are judged."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from core.errors import UnavailableError
+from storage.frames.evidence import MAX_PER_CAMERA, Evidence
+
+SEQ = 1_700_000_000_000_000
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Evidence:
+    return Evidence(tmp_path / "evidence")
+
+
+def kept(evidence: Evidence, camera_id: int, seqs: range) -> list[int]:
+    return [seq for seq in seqs if evidence.get(camera_id, seq) is not None]
+
+
+def test_a_picture_is_kept_for_its_camera_and_frame(tmp_path: Path, evidence: Evidence) -> None:
+    evidence.keep(1, SEQ, b"one")
+    evidence.keep(2, SEQ, b"two")
+    other_process = Evidence(tmp_path / "evidence")
+    assert [other_process.get(camera_id, SEQ) for camera_id in (1, 2, 3)] == [b"one", b"two", None]
+    assert other_process.get(1, SEQ + 1) is None
+
+
+def test_keeping_twice_keeps_the_last(evidence: Evidence) -> None:
+    evidence.keep(1, SEQ, b"first")
+    evidence.keep(1, SEQ, b"second")
+    assert evidence.get(1, SEQ) == b"second"
+
+
+def test_the_oldest_go_in_the_order_of_seq(evidence: Evidence) -> None:
+    numbers = range(95, 95 + MAX_PER_CAMERA + 10)  # from two digits to three
+    for seq in numbers:
+        evidence.keep(1, seq, b"x")
+    evidence.keep(2, 1, b"another camera's")
+    assert kept(evidence, 1, numbers) == list(numbers[10:])
+    assert evidence.get(2, 1) is not None
+
+
+def test_forget_until_includes_the_frame_itself(evidence: Evidence) -> None:
+    for seq in range(1, 6):
+        evidence.keep(1, seq, b"x")
+    evidence.forget_until(1, 3)
+    evidence.forget_until(9, 3)
+    assert kept(evidence, 1, range(6)) == [4, 5]
+
+
+def test_unfinished_pictures_of_killed_processes_go_in_their_turn(tmp_path: Path, evidence: Evidence) -> None:
+    evidence.keep(1, SEQ, b"x")
+    unfinished = tmp_path / "evidence" / "1" / f"{SEQ:020d}+abcd"
+    unfinished.write_bytes(b"half")
+    evidence.forget_until(1, SEQ - 1)
+    assert unfinished.exists()
+    evidence.forget_until(1, SEQ)
+    assert not unfinished.exists()
+
+
+def test_sweep_forgets_other_cameras(tmp_path: Path, evidence: Evidence) -> None:
+    for camera_id in (1, 2):
+        evidence.keep(camera_id, SEQ, b"x")
+    evidence.sweep([2])
+    assert [path.name for path in (tmp_path / "evidence").iterdir()] == ["2"]
+    evidence.keep(1, SEQ, b"again")
+    assert evidence.get(1, SEQ) == b"again"
+
+
+def test_only_this_user_sees_them(tmp_path: Path, evidence: Evidence) -> None:
+    evidence.keep(1, SEQ, b"x")
+    (picture,) = (tmp_path / "evidence" / "1").iterdir()
+    modes = [path.stat().st_mode & 0o777 for path in (picture, picture.parent, picture.parent.parent)]
+    assert modes == [0o600, 0o700, 0o700]
+
+
+def test_no_room_is_an_error_for_people(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("storage.frames.evidence.tempfile.mkstemp", full)
+    with pytest.raises(UnavailableError, match="No space left"):
+        evidence.keep(1, SEQ, b"x")
+
+
+def test_many_at_once(evidence: Evidence) -> None:
+    def work(number: int) -> None:
+        evidence.keep(1, number, bytes([number % 256]) * 1000)
+        picture = evidence.get(1, number)
+        assert picture in {None, bytes([number % 256]) * 1000}
+        evidence.forget_until(1, number - 40)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(1, 301)))
+    assert kept(evidence, 1, range(301)) == list(range(300 - MAX_PER_CAMERA + 1, 301))
