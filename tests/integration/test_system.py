@@ -52,7 +52,9 @@ def server(street: tuple[Path, set[str]]) -> Iterator[RtspServer]:
 
 @pytest.fixture(scope="module")
 def camera_id(system: RunningSystem, server: RtspServer) -> int:
-    body = {"name": "one", "url": server.url("one"), "recognitions": [{"kind": "plates", "fps": 4}]}
+    # The film begins anew every 20 s: a car that comes again so soon would be taken for one that had stayed.
+    plates = {"kind": "plates", "fps": 4, "settings": {"gone_s": 2.0, "again_s": 4.0}}
+    body = {"name": "one", "url": server.url("one"), "recognitions": [plates]}
     found = int(system.api.call("POST", "/cameras", body)["id"])
     wait_until(system.events, "the first event", 60)
     return found
@@ -103,7 +105,7 @@ def test_no_event_was_doubled_by_all_that(system: RunningSystem, camera_id: int)
     for text, found in spans.items():
         found.sort()
         for (_, ended), (started, _) in itertools.pairwise(found):
-            assert ended < started, f"{text}: {found}\n{system.logs()}"
+            assert ended < started, f"{text}: {found}"
 
 
 def test_a_second_up_on_the_same_folder_is_refused(system: RunningSystem, camera_id: int) -> None:
