@@ -18,11 +18,13 @@ def main(name: str) -> None:
     number = len(list((FOLDER / "versions").glob("*.py"))) + 1
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    with tempfile.TemporaryDirectory() as scratch:
-        with create_engine(f"sqlite:///{scratch}/schema.db").connect() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            command.revision(config, message=name.replace("_", " "), autogenerate=True, rev_id=f"{number:04d}")
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        create_engine(f"sqlite:///{scratch}/schema.db").connect() as connection,
+    ):
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        command.revision(config, message=name.replace("_", " "), autogenerate=True, rev_id=f"{number:04d}")
 
 
 if __name__ == "__main__":

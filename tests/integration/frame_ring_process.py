@@ -69,7 +69,7 @@ def die(folder: RingFolder, first: int) -> None:
 def read(folder: RingFolder, duration_s: float, seed: int) -> Counter[str]:
     """Read by `newest` and by `at`, with a copy that stops half way now and then."""
     found = Counter[str]()
-    pauses = random.Random(seed)  # noqa: S311 - no secret
+    pauses = random.Random(seed)
 
     def copy_slowly(slot: Picture) -> Picture:
         copied = np.empty_like(slot)
