@@ -21,7 +21,7 @@ _context: ContextVar[dict[str, str | int] | None] = ContextVar("log_context", de
 
 @contextmanager
 def log_context(**fields: str | int) -> Iterator[None]:
-    """Add fields (``camera_id``, ``task_id``) to every log line of this thread until the block ends."""
+    """Add fields (``camera_id``, ``task_id``, ``request_id``) to every log line of this thread until the block ends."""
     before = _context.get() or {}
     token = _context.set({**before, **fields})
     try:
@@ -50,7 +50,7 @@ class _Formatter(logging.Formatter):
         }
         if self._as_json:
             return json.dumps({**fields, "message": message}, ensure_ascii=False)
-        extra = " ".join(f"{k}={v}" for k, v in fields.items() if k in {"camera_id", "task_id"})
+        extra = " ".join(f"{k}={v}" for k, v in fields.items() if k in {"camera_id", "task_id", "request_id"})
         where = f"{self._process} {record.name}" + (f" [{extra}]" if extra else "")
         return f"{fields['time']} {record.levelname:<7} {where}: {message}"
 

@@ -57,11 +57,13 @@ class EventStore:
         Returns:
             How many were written.
         """
-        rows = [_values(event, snapshot, epoch) for event, snapshot in events]
-        if not rows:
+        changed_events = list(events)
+        if not changed_events:
             return 0
         written = 0
         with self._database.write() as session:
+            # Stamped while SQLite's write lock is held, so that readers of the feed see stamps grow.
+            rows = [_values(event, snapshot, epoch) for event, snapshot in changed_events]
             ids = {row["camera_id"] for row in rows}
             cameras = set(session.scalars(select(CameraRow.id).where(CameraRow.id.in_(ids))))
             insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert

@@ -120,9 +120,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     @staticmethod
     def _prepare_operation_id(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """What generated clients call it: "List cameras." → ``list_cameras``."""
-        summary = doc_info["docstring"]["summary"]
-        return {**doc, "operationId": re.sub(r"[^a-z0-9]+", "_", summary.lower()).strip("_")}
+        """What generated clients call it: "List events, newest first." → ``list_events``."""
+        words: str = doc_info["docstring"]["summary"].split(",")[0].lower()
+        return {**doc, "operationId": re.sub(r"[^a-z0-9]+", "_", words).strip("_")}
 
 
 def send_jpeg(data: bytes, **headers: str) -> Response:

@@ -101,9 +101,9 @@ def answer_error(error: Exception) -> Response:
     """The answer to a request that failed; registered for every exception."""
     failure = failure_of(error)
     if failure.status == 500:
-        _log.error("Request %s failed", g.get("request_id"), exc_info=error)
+        _log.error("A request failed", exc_info=error)
     elif failure.status >= 503:
-        _log.warning("Request %s answered %s: %s", g.get("request_id"), failure.code, redact(str(error)))
+        _log.warning("Answered %s: %s", failure.code, redact(str(error)))
     body: dict[str, Any] = {
         "code": failure.code,
         "status": failure.status,

@@ -30,8 +30,7 @@ from app.api.services import attach, make_services
 from core.clock import Clock
 from core.settings import Settings
 
-OPENAPI_VERSION = "3.0.3"
-"""The newest that Swagger UI 4, which the package swagger-ui-bundle brings, can show."""
+OPENAPI_VERSION = "3.1.0"
 
 MAX_BODY_BYTES = 1_000_000
 RESOURCES = (auth, cameras, frames, events, models, health, metrics)

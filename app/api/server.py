@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
+import struct
+import sys
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -20,8 +23,10 @@ from core.settings import Settings
 STOP_S = 4
 """Time for answers under way when the process is told to stop; streams end at once."""
 
-SOCKET_TIMEOUT_S = 20.0
-"""A client that neither reads nor sends for so long loses its connection: it would hold a thread for ever."""
+SOCKET_TIMEOUT_S = 10
+"""A client that neither sends nor reads for so long loses its connection: it would hold a thread for ever."""
+
+_TIMEVAL = struct.pack("ll", SOCKET_TIMEOUT_S, 0)
 
 
 class _Worker(ThreadWorker):  # type: ignore[misc]
@@ -32,12 +37,14 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         with self.wsgi.app_context():
             services().streams.close()
+            services().event_bell.ring()  # feeds that wait for an event see that they are over
         super().handle_exit(sig, frame)
 
-    def handle_request(self, req: Any, conn: TConn) -> bool:
-        conn.sock.settimeout(SOCKET_TIMEOUT_S)
-        answered: bool = super().handle_request(req, conn)
-        return answered
+    def enqueue_req(self, conn: TConn) -> None:
+        # Options of the socket itself: gunicorn sets Python's own time limit back before each request.
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            conn.sock.setsockopt(socket.SOL_SOCKET, option, _TIMEVAL)
+        super().enqueue_req(conn)
 
 
 class _Log(Logger):  # type: ignore[misc]
@@ -61,6 +68,13 @@ class _Log(Logger):  # type: ignore[misc]
             request_time / timedelta(milliseconds=1),
             request_id,
         )
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """A failure with its traceback, but for clients that ran into the time limit."""
+        if isinstance(sys.exception(), BlockingIOError):
+            self.info("A client neither sent nor read for %d s: disconnected", SOCKET_TIMEOUT_S)
+        else:
+            super().exception(msg, *args, **kwargs)
 
     def reopen_files(self) -> None:
         """There are none."""

@@ -11,6 +11,7 @@ from flask import Response, request
 
 from app.api.errors import ApiError
 from core.clock import Clock
+from core.errors import UnavailableError
 
 RETRY_AFTER_S = 5
 RECHECK_S = 5.0
@@ -54,7 +55,10 @@ class Stream:
         if self._clock.monotonic() - self._checked_at <= RECHECK_S:
             return True
         self._checked_at = self._clock.monotonic()
-        return self._is_allowed()
+        try:
+            return self._is_allowed()
+        except UnavailableError:
+            return True  # who was let in stays while the database cannot say otherwise
 
 
 class StreamPool:

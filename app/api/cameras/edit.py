@@ -42,21 +42,17 @@ def add(services: Services, fields: Fields) -> Camera:
 
 def put(services: Services, camera_id: int, fields: Fields, if_match: ETags) -> Camera:
     """Store all fields of a camera; those left out get their defaults."""
-    given_id = fields.pop("id", camera_id)
-    if given_id != camera_id:
-        raise ApiError(422, "invalid", "A camera keeps its id.", errors={"json": {"id": ["Not the id of the URL."]}})
+    _check_id(fields, camera_id)
     with _one_edit_at_a_time:
         _check_version(services.cameras.get(camera_id), if_match)
-        camera = services.cameras.change(replace(_camera(services, fields), id=camera_id))
+        camera = services.cameras.change(_camera(services, fields))
     announce(services, camera_id)
     return camera
 
 
 def patch(services: Services, camera_id: int, fields: Fields, if_match: ETags) -> Camera:
     """Store the given fields of a camera; the others stay."""
-    given_id = fields.pop("id", camera_id)
-    if given_id != camera_id:
-        raise ApiError(422, "invalid", "A camera keeps its id.", errors={"json": {"id": ["Not the id of the URL."]}})
+    _check_id(fields, camera_id)
     changes = _changes(services, fields)
     with _one_edit_at_a_time:
         before = services.cameras.get(camera_id)
@@ -110,6 +106,12 @@ def announce(services: Services, camera_id: int | Literal["*"]) -> None:
 def etag(camera: Camera) -> dict[str, str]:
     """The header that names the camera's version (RFC 9110, 8.8.3)."""
     return {"ETag": f'"{camera.version}"'}
+
+
+def _check_id(fields: Fields, camera_id: int) -> None:
+    """The body may repeat the id of the URL, as what GET shows does."""
+    if fields.setdefault("id", camera_id) != camera_id:
+        raise ApiError(422, "invalid", "A camera keeps its id.", errors={"json": {"id": ["Not the id of the URL."]}})
 
 
 def _check_version(camera: Camera, if_match: ETags) -> None:

@@ -13,6 +13,23 @@ from storage.cameras import Camera
 
 Status = dict[str, Any]
 
+NOTHING_KNOWN: Status = {
+    "state": "connecting",
+    "reason": None,
+    "message": None,
+    "since": None,
+    "last_frame_at": None,
+    "frame_age_s": None,
+    "asked_fps": {},
+    "reached_fps": {},
+    "received_fps": 0.0,
+    "decoded_fps": 0.0,
+    "sampled_fps": 0.0,
+    "drops": {},
+    "reconnects": 0,
+}
+"""The fields of a status before capture says anything."""
+
 
 def camera_status(services: Services, camera_id: int) -> Status:
     """The status of one camera.
@@ -46,7 +63,8 @@ def statuses(services: Services, cameras: Sequence[Camera]) -> list[Status]:
 
 
 def _said(raw: bytes | str, now: float) -> Status:
-    status: Status = json.loads(raw)
+    # A capture of another release may not know all fields.
+    status: Status = {**NOTHING_KNOWN, **json.loads(raw)}
     last_frame_at = status["last_frame_at"]
     status["frame_age_s"] = None if last_frame_at is None else round(max(0.0, now - last_frame_at), 3)
     return status
@@ -54,22 +72,14 @@ def _said(raw: bytes | str, now: float) -> Status:
 
 def _silent(camera: Camera, is_watched: bool) -> Status:
     """What is known of a camera of which capture says nothing."""
-    asked_fps = {r.kind: r.fps for r in camera.recognitions} if camera.enabled else {}
-    state, message = ("disabled", "The camera is disabled.") if not camera.enabled else ("connecting", _why(is_watched))
+    if not camera.enabled:
+        return {**NOTHING_KNOWN, "state": "disabled", "message": "The camera is disabled."}
+    asked_fps = {r.kind: r.fps for r in camera.recognitions}
     return {
-        "state": state,
-        "reason": None,
-        "message": message,
-        "since": None,
-        "last_frame_at": None,
-        "frame_age_s": None,
+        **NOTHING_KNOWN,
+        "message": _why(is_watched),
         "asked_fps": asked_fps,
         "reached_fps": dict.fromkeys(asked_fps, 0.0),
-        "received_fps": 0.0,
-        "decoded_fps": 0.0,
-        "sampled_fps": 0.0,
-        "drops": {},
-        "reconnects": 0,
     }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, redirect, send_from_directory
 from flask_smorest import Api  # type: ignore[import-untyped]
-from swagger_ui_bundle import swagger_ui_path
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.api.access import PUBLIC, Access, declare
@@ -18,6 +18,8 @@ CONTENT_SECURITY_POLICY = (
 """Swagger UI sets styles from its script and draws its icons from data URLs."""
 
 OURS = Path(__file__).parent
+ITS = Path(getattr(find_spec("swagger_ui"), "origin", "")).parent / "static"
+"""In the wheel of swagger-ui-py, whose code is not imported."""
 OUR_FILES = ("start.js",)
 ITS_FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
 
@@ -46,7 +48,7 @@ def make_docs(api: Api) -> Blueprint:
     @blp.get(f"/docs/<any({','.join(repr(name) for name in (*OUR_FILES, *ITS_FILES))}):name>")
     @_public
     def file(name: str) -> Response:
-        return send_from_directory(OURS if name in OUR_FILES else swagger_ui_path, name)
+        return send_from_directory(OURS if name in OUR_FILES else ITS, name)
 
     @blp.after_request
     def allow_scripts(response: Response) -> Response:

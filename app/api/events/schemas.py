@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
@@ -70,11 +69,26 @@ class BestFrameSchema(Schema):
     height = fields.Integer(required=True)
 
 
+def _url(stored: StoredEvent) -> str:
+    return f"/api/v1/events/{stored.event.id}"
+
+
+class Itself(fields.Nested):
+    """Fields of the same object, one level down."""
+
+    def get_value(self, obj: Any, *_: Any, **__: Any) -> Any:
+        """The object that would otherwise be asked for an attribute."""
+        return obj
+
+
 class LinksSchema(Schema):
     """Where more of an event is."""
 
-    self_ = fields.String(data_key="self", required=True)
-    snapshot = fields.String(allow_none=True, metadata={"description": "null: there is no picture"})
+    self_ = fields.Function(_url, data_key="self", metadata={"type": "string"})
+    snapshot = fields.Function(
+        lambda stored: None if stored.snapshot is None else f"{_url(stored)}/snapshot",
+        metadata={"type": "string", "nullable": True, "description": "null: there is no picture"},
+    )
 
 
 class EventSchema(Schema):
@@ -97,9 +111,7 @@ class EventSchema(Schema):
     best_frame = fields.Nested(BestFrameSchema, attribute="event.best")
     details = fields.Dict(keys=fields.String(), attribute="event.details")
     changed_at = Time(required=True)
-    links = fields.Function(
-        lambda stored: LinksSchema().dump(event_links(stored)), metadata={"$ref": "#/components/schemas/Links"}
-    )
+    links = Itself(LinksSchema, required=True)
 
 
 class EventPageSchema(ItemsSchema):
@@ -112,9 +124,3 @@ class EventSnapshotQuerySchema(WidthSchema):
     """How an event's picture is wanted."""
 
     box = fields.Boolean(load_default=True, metadata={"description": "false: without the box drawn"})
-
-
-def event_links(stored: StoredEvent) -> Mapping[str, str | None]:
-    """Where more of this event is."""
-    base = f"/api/v1/events/{stored.event.id}"
-    return {"self_": base, "snapshot": None if stored.snapshot is None else f"{base}/snapshot"}

@@ -15,7 +15,7 @@ from app.api.services import Services
 from app.api.signs_of_life import alive, as_text
 from core import keys
 from core.errors import UnavailableError
-from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES
+from core.recognitions import EVENT_QUEUES, EVENT_SHARDS, FRAME_QUEUES, JOB_QUEUES
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
@@ -104,6 +104,15 @@ class SystemCollector(Collector):
     def _queues(self) -> Iterator[Metric]:
         queues = (*FRAME_QUEUES, *EVENT_QUEUES, *JOB_QUEUES)
         pipeline = self._services.redis.pipeline(transaction=False)
+        for shard in range(EVENT_SHARDS):
+            pipeline.xlen(keys.observations(shard))
+        observations = ((str(shard),) for shard in range(EVENT_SHARDS))
+        yield _gauge(
+            "camrec_observations_waiting",
+            "Observations not judged yet",
+            ("shard",),
+            zip(observations, pipeline.execute(), strict=True),
+        )
         for queue in queues:
             pipeline.llen(queue)
         yield _gauge(

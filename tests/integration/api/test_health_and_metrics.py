@@ -148,6 +148,7 @@ def test_metrics_of_a_running_system(
     redis_client.set(keys.camera_status(camera_id), json.dumps(status))
     say_alive(redis_client)
     redis_client.rpush("plates", "message")
+    redis_client.xadd(keys.observations(3), {"observation": "{}"})
     redis_client.hset(keys.SERVED, f"plates:{camera_id}", 42)
     redis_client.hset(keys.WORKER_DROPS, f"plates:{camera_id}:stale", 7)
     redis_client.hset(keys.JUDGE_DROPS, f"plates:{camera_id}:older", 1)
@@ -169,6 +170,7 @@ def test_metrics_of_a_running_system(
     assert figures["camrec_camera_reconnects_total", *camera] == 2
     assert figures["camrec_capture_drops_total", *camera, "superseded"] == 3
     assert figures["camrec_queue_length", "plates"] == 1
+    assert figures["camrec_observations_waiting", "3"] == 1
     assert figures["camrec_workers", "events.0"] == 1
     assert figures["camrec_frames_served_total", str(camera_id), "plates"] == 42
     assert figures["camrec_worker_drops_total", str(camera_id), "stale", "plates"] == 7

@@ -27,13 +27,14 @@ from tests.support.stored import an_event
 from tests.support.waiting import wait_until
 
 STREAMS = 3
+THREADS = 4
 
 
 @pytest.fixture
 def processes(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Children]:
     """Children that see the settings, with room for few streams."""
     monkeypatch.setenv("CAMREC_API_STREAMS", str(STREAMS))
-    monkeypatch.setenv("CAMREC_API_THREADS", "4")
+    monkeypatch.setenv("CAMREC_API_THREADS", str(THREADS))
     folder = tmp_path / "logs"
     folder.mkdir()
     with children(folder) as started:
@@ -125,6 +126,18 @@ def test_full_streams_starve_nobody_and_make_room_again(api: ServedApi, camera: 
             return answer.status == 200
 
     wait_until(has_room, "a slot is free after its viewer left", 15)
+
+
+def test_clients_that_stall_hold_no_thread_for_ever(api: ServedApi) -> None:
+    stalled_requests = [
+        b"GET /api/v1/health HT",
+        b"POST /api/v1/auth/token HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+    ]
+    with ExitStack() as clients:
+        for number in range(THREADS + STREAMS):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", api.port)))
+            client.sendall(stalled_requests[number % 2])
+        assert api.call("GET", "/health")[0] == 200
 
 
 def test_a_removed_user_s_stream_ends(api: ServedApi, camera: Camera, frames: FrameStore, database: Database) -> None:

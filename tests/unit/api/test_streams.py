@@ -8,6 +8,7 @@ from flask import Flask, Response
 
 from app.api.errors import ApiError
 from app.api.streams import RECHECK_S, Stream, StreamPool
+from core.errors import UnavailableError
 from tests.support.manual_clock import ManualClock
 
 
@@ -64,6 +65,16 @@ def test_a_viewer_who_loses_his_rights_loses_the_stream(pool: StreamPool, clock:
     assert next(stream) == b"chunk", "looked up only now and then"
     clock.advance(RECHECK_S + 1)
     assert list(stream) == []
+
+
+def test_a_stream_outlives_an_outage_of_the_database(pool: StreamPool, clock: ManualClock) -> None:
+    def unknown() -> bool:
+        raise UnavailableError("the database is locked")
+
+    stream = opened(pool, unknown).iter_encoded()
+    next(stream)
+    clock.advance(RECHECK_S + 1)
+    assert next(stream) == b"chunk"
 
 
 def test_a_viewer_who_leaves_is_noticed_without_sending(pool: StreamPool) -> None:
