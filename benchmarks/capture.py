@@ -61,12 +61,13 @@ def cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def measure_cpu(seconds: float) -> float:
-    """Share of one core that this process takes."""
+def measure(seconds: float, frames: Callable[[], int]) -> dict[str, float]:
+    """CPU and frames of this process from now on, when it has warmed up."""
     time.sleep(WARM_UP_S)
-    before_s = cpu_s()
+    before_s, frames_before = cpu_s(), frames()
     time.sleep(seconds)
-    return (cpu_s() - before_s) / seconds
+    used_s, count = cpu_s() - before_s, frames() - frames_before
+    return {"cpu_share": used_s / seconds, "frames": count, "ms_per_frame": used_s / count * 1e3}
 
 
 def decode_only(urls: list[str], seconds: float, answer: Connection) -> None:
@@ -81,8 +82,7 @@ def decode_only(urls: list[str], seconds: float, answer: Connection) -> None:
 
     for number in range(len(urls)):
         threading.Thread(target=watch, args=(number,), daemon=True).start()
-    share = measure_cpu(seconds)
-    answer.send({"cpu": share, "frames": sum(decoded)})
+    answer.send(measure(seconds, lambda: sum(decoded)))
 
 
 def whole_shard(urls: list[str], seconds: float, settings: Settings, answer: Connection) -> None:
@@ -92,14 +92,7 @@ def whole_shard(urls: list[str], seconds: float, settings: Settings, answer: Con
     for number, url in enumerate(urls, 1):
         camera = Camera(number, f"camera {number}", url, recognitions=(CameraRecognition("plates", ASKED_FPS),))
         shard.handle(Assign(camera))
-    share = measure_cpu(seconds)
-    answer.send(
-        {
-            "cpu": share,
-            "frames": sum(f.decoded for f in shard.figures()),
-            "sampled": sum(f.sampled for f in shard.figures()),
-        }
-    )
+    answer.send(measure(seconds, lambda: sum(f.decoded for f in shard.figures())))
     shard.stop()
 
 
@@ -133,14 +126,10 @@ def run_both(urls: list[str], seconds: float, settings: Settings) -> dict[str, A
         ours, theirs = _SPAWN.Pipe(duplex=False)
         _SPAWN.Process(target=target, args=(*arguments, theirs), daemon=True).start()
         answers[name] = ours
-    found = {name: answer.recv() for name, answer in answers.items()}
-    return {
-        "bare demux and decode, share of a core": round(found["bare"]["cpu"], 4),
-        "capture, share of a core": round(found["capture"]["cpu"], 4),
-        "ratio": round(found["capture"]["cpu"] / found["bare"]["cpu"], 3),
-        "frames decoded, bare and capture": [found["bare"]["frames"], found["capture"]["frames"]],
-        "frames sampled": found["capture"]["sampled"],
+    figures = {
+        name: {figure: round(value, 4) for figure, value in answer.recv().items()} for name, answer in answers.items()
     }
+    return {**figures, "ratio": round(figures["capture"]["ms_per_frame"] / figures["bare"]["ms_per_frame"], 3)}
 
 
 def main() -> None:

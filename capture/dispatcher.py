@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import redis
 from kombu.exceptions import KombuError
-from kombu.exceptions import OperationalError as BrokerError
 
 from capture.drops import Drops
 from core.clock import Clock, SystemClock
@@ -23,7 +22,7 @@ CAMERAS_PER_MESSAGE = 8
 RETRY_S = 1.0
 """After a failure Redis is left alone for so long: frames come faster than it can time out."""
 
-_BROKER_ERRORS = (redis.RedisError, KombuError, BrokerError, OSError, UnavailableError)
+_BROKER_ERRORS = (redis.RedisError, KombuError, OSError, UnavailableError)
 
 Publish = Callable[[Recognition, Sequence[int]], None]
 

@@ -99,7 +99,8 @@ class Keeper:
                 self._waiting_bytes -= pixels.nbytes
             try:
                 self._keep(ref, pixels)
-            except Exception:  # noqa: BLE001 - logged below, seldom; a frame that cannot be kept must not end the keeping of all cameras
+            except Exception:  # noqa: BLE001 - logged, once a minute
+                # A frame that cannot be kept must not end the keeping of all cameras.
                 self._drops.count(ref.camera_id, "keep_failed")
                 self._disk.complain(traceback.format_exc())
 

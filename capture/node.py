@@ -154,6 +154,7 @@ class CaptureNode:
         node = socket.gethostname()
         sign = {
             "node": node,
+            "host": node,
             "pid": os.getpid(),
             "shards": len(self._shards),
             "cameras": len(self._cameras or ()),

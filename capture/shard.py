@@ -122,10 +122,8 @@ class Shard:
 
     def reap(self) -> None:
         """Let go of cameras whose threads have ended."""
-        self._ending, ended = (
-            [w for w in self._ending if not w.join(0)],
-            [w for w in self._ending if w.join(0)],
-        )
+        ended = [worker for worker in self._ending if worker.join(0)]
+        self._ending = [worker for worker in self._ending if worker not in ended]
         watched = self._workers.keys() | {w.camera.id for w in self._ending}
         for camera_id in {w.camera.id for w in ended} - watched:
             self._store.release(camera_id)

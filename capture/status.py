@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 INTERVAL_S = 1.0
 LIFETIME_S = 15
 """A camera whose status has expired is one that nobody watches."""
+NEWEST_LIFETIME_S = 86_400
+"""An older picture says nothing of a camera, and paths of removed cameras must go some day."""
 RATE_WINDOW_S = 10.0
 REDIS_TIMEOUT_S = 2.0
 
@@ -122,7 +124,7 @@ class StatusReporter:
             status = json.dumps(self._status(worker, served.get(camera_id, {})))
             pipeline.set(keys.camera_status(camera_id), status, ex=LIFETIME_S)
         for camera_id, path in self._newest_paths().items():
-            pipeline.set(keys.newest_kept_frame(camera_id), path)
+            pipeline.set(keys.newest_kept_frame(camera_id), path, ex=NEWEST_LIFETIME_S)
         pipeline.execute()
         for camera_id in self._rates.keys() - workers.keys():
             del self._rates[camera_id]

@@ -20,11 +20,11 @@ def with_box(picture: Picture, box: Box, label: str) -> Picture:
     cv2.rectangle(marked, (x1, y1), (x2, y2), _BOX_COLOUR, line_px)
     if not label:
         return marked
-    scale = max(0.5, min(height, width) / 720)
-    (text_w, text_h), baseline = cv2.getTextSize(label, _FONT, scale, line_px)
+    scale, text_px = max(0.5, min(height, width) / 720), max(1, line_px - 1)
+    (text_w, text_h), baseline = cv2.getTextSize(label, _FONT, scale, text_px)
     left = max(0, min(x1, width - text_w - 8))
     tag_h = text_h + baseline + 8
     top = y1 - tag_h if y1 >= tag_h else min(y2, height - tag_h)
     cv2.rectangle(marked, (left, top), (left + text_w + 8, top + tag_h), _BOX_COLOUR, cv2.FILLED)
-    cv2.putText(marked, label, (left + 4, top + text_h + 4), _FONT, scale, _TEXT_COLOUR, line_px, cv2.LINE_AA)
+    cv2.putText(marked, label, (left + 4, top + text_h + 4), _FONT, scale, _TEXT_COLOUR, text_px, cv2.LINE_AA)
     return marked

@@ -108,8 +108,8 @@ class Seen:
 class Watch:
     """A worker under observation."""
 
-    def __init__(self, worker: CameraWorker, seen: Seen, store: FrameStore) -> None:
-        self.worker, self._seen, self.store = worker, seen, store
+    def __init__(self, worker: CameraWorker, seen: Seen, drops: Drops) -> None:
+        self.worker, self._seen, self.drops = worker, seen, drops
 
     def frames(self, count: int, timeout_s: float = 10.0) -> list[tuple[FrameRef, int]]:
         wait_until(lambda: len(self._seen.frames) >= count, f"{count} frames", timeout_s)
@@ -140,7 +140,7 @@ def watching(
     worker = CameraWorker(camera, {"test": fps}, store=store, sink=seen, drops=drops)
     worker.start()
     try:
-        yield Watch(worker, seen, store)
+        yield Watch(worker, seen, drops)
     finally:
         worker.stop()
         ended = worker.join(5.0)
@@ -210,6 +210,17 @@ def test_key_frames_alone_come_without_waiting_for_the_next(settings: Settings, 
         assert watch.worker.figures.decoded - decoded <= 5
         assert {number % FPS for _, number in frames[sampled + 1 :]} == {0}
         assert watch.age_s < 0.5
+
+
+def test_damaged_packets_are_counted_and_the_stream_goes_on(settings: Settings, rtsp: RtspServer) -> None:
+    with watching(settings, rtsp.url("h264")) as watch:
+        watch.frames(WARM_UP + 5)
+        rtsp.set_fault("h264", "garbage")
+        wait_until(lambda: watch.drops.of(1).get("corrupt", 0) >= 1, "damage seen", 5.0)
+        rtsp.set_fault("h264", None)
+        assert_contiguous(watch.frames(watch.worker.figures.sampled + 3 * FPS)[-FPS:])
+        assert watch.worker.condition.state is State.STREAMING
+        assert watch.worker.figures.reconnects == 0
 
 
 def test_still_picture_is_polled_at_the_rate_asked(settings: Settings, http: HttpCameras) -> None:
