@@ -1,0 +1,64 @@
+"""Settings are validated at start, and the page about them is the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import BadSettingError, UnavailableError
+from core.settings import load_settings
+from docs import make_settings
+
+
+@pytest.fixture
+def no_file(tmp_path: Path) -> Path:
+    return tmp_path / "none.env"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        pytest.param({"CAMREC_PROT": "1"}, ["CAMREC_PROT", "Did you mean CAMREC_PORT?", "CAMREC_DATA"], id="misspelt"),
+        pytest.param({"CAMREC_PORT": "x"}, ["CAMREC_PORT", "integer"], id="not a number"),
+        pytest.param({"CAMREC_PORT": "70000"}, ["CAMREC_PORT", "65535"], id="out of range"),
+        pytest.param({"CAMREC_FRAME_MEMORY": "lots"}, ["CAMREC_FRAME_MEMORY"], id="not a size"),
+        pytest.param({"CAMREC_LOG_FORMAT": "xml"}, ["CAMREC_LOG_FORMAT", "text", "json"], id="not a choice"),
+    ],
+)
+def test_wrong_settings_are_refused(environ: dict[str, str], expected: list[str], no_file: Path) -> None:
+    with pytest.raises(BadSettingError) as caught:
+        load_settings(environ, no_file)
+    for text in expected:
+        assert text in str(caught.value)
+
+
+def test_the_value_of_a_wrong_secret_is_not_told(no_file: Path) -> None:
+    with pytest.raises(BadSettingError) as caught:
+        load_settings({"CAMREC_ADMIN_PASWORD": "s3cret"}, no_file)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("CAMREC_PORT=1111\nCAMREC_HOST=10.0.0.1\nOTHER=ignored\n")
+    settings = load_settings({"CAMREC_PORT": "2222", "PATH": "/bin"}, file)
+    assert (settings.port, settings.host) == (2222, "10.0.0.1")
+
+
+def test_an_empty_value_is_no_value(no_file: Path) -> None:
+    assert load_settings({"CAMREC_PORT": ""}, no_file).port == 15439
+
+
+def test_units_of_sizes(no_file: Path) -> None:
+    assert load_settings({"CAMREC_FRAME_MEMORY": "1.5GB"}, no_file).frame_memory == 1_500_000_000
+
+
+def test_without_redis_the_ways_out_are_named(tmp_path: Path, no_file: Path) -> None:
+    settings = load_settings({"CAMREC_DATA": str(tmp_path)}, no_file)
+    with pytest.raises(UnavailableError, match=r"camrec up.*CAMREC_REDIS_URL"):
+        settings.resolve_redis_url()
+
+
+def test_the_page_is_written_from_the_settings() -> None:
+    assert make_settings.PAGE.read_text("utf-8") == make_settings.page(), "run: python -m docs.make_settings"
