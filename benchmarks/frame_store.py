@@ -1,7 +1,4 @@
-"""What the frame store adds to the bare copy of a picture: writes and reads of 720p frames, in one run.
-
-.venv/bin/python benchmarks/frame_store.py
-"""
+"""What the frame store adds to the bare copy of a picture: writes and reads of 720p frames, in one run."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report import write_report
 from core.settings import Settings, load_settings
 from storage.frames.store import FrameStore
 
@@ -47,10 +45,14 @@ def main() -> None:
                 "read": lambda: store.newest(CAMERA),
             }
         )
-    for name, value in times_us.items():
-        print(f"{name:<34}{value:9.1f} µs")
-    print(f"write ÷ bare copy {times_us['write'] / times_us['bare copy into 4 buffers in turn']:.2f}")
-    print(f"read ÷ bare copy  {times_us['read'] / times_us['bare copy out']:.2f}")
+    write_report(
+        "frame_store",
+        {
+            "median_us": {name: round(value, 1) for name, value in times_us.items()},
+            "write_ratio": round(times_us["write"] / times_us["bare copy into 4 buffers in turn"], 2),
+            "read_ratio": round(times_us["read"] / times_us["bare copy out"], 2),
+        },
+    )
 
 
 if __name__ == "__main__":
