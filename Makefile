@@ -34,8 +34,9 @@ setup-dev: .venv/.installed-dev ## Install what tests and checks need, too
 demo: setup ## Run the whole system with generated cameras, until Ctrl-C
 	@$(BIN)/camrec demo
 
+# Three at a time even on two cores: most tests wait, for streams, for time-outs, for processes that come back.
 test: setup-dev ## Run all tests
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest -n 3 --dist loadfile tests
 
 test-unit: setup-dev ## Run the pure tests only
 	@$(BIN)/python -m pytest tests/unit
