@@ -26,7 +26,7 @@ def page() -> str:
         if default is PydanticUndefined:
             shown = "`~/.local/share/camrec`"
         else:
-            shown = "–" if default is None else f"`{default}`"
+            shown = "-" if default is None else f"`{default}`"
         lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {setting.description} |")
     return "\n".join(lines) + "\n"
 
