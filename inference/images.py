@@ -16,32 +16,57 @@ FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Letterbox:
-    """How a picture was placed in a larger canvas: ``canvas = picture * scale + (left, top)``."""
+class Placement:
+    """How a picture was placed in a model's canvas: ``canvas = picture * scale + (left, top)``."""
 
-    scale: float
-    left: int
-    top: int
+    scale: tuple[float, float]
+    """Horizontal, vertical."""
+    left: float
+    top: float
 
     def to_picture(self, points: FloatArray) -> FloatArray:
         """Points in canvas pixels (…, 2) back to pixels of the picture."""
         offset = np.array([self.left, self.top], np.float32)
-        return cast("FloatArray", (points - offset) / np.float32(self.scale))
+        return cast("FloatArray", (points - offset) / np.array(self.scale, np.float32))
 
 
-def letterbox(picture: Picture, width: int, height: int, pad: int = 114) -> tuple[Picture, Letterbox]:
-    """Scale a picture to fit (height, width), keeping its aspect, and centre it on grey of value ``pad``."""
+def letterbox(
+    picture: Picture, width: int, height: int, pad: int = 114, *, centred: bool = True
+) -> tuple[Picture, Placement]:
+    """Scale a picture to fit (height, width), keeping its aspect, and put it on grey of value ``pad``.
+
+    In the middle, or in the top left corner where not ``centred``.
+    """
     rows, columns = picture.shape[:2]
     scale = min(width / columns, height / rows)
     new_width, new_height = max(1, round(columns * scale)), max(1, round(rows * scale))
-    left, top = (width - new_width) // 2, (height - new_height) // 2
+    left, top = ((width - new_width) // 2, (height - new_height) // 2) if centred else (0, 0)
     canvas = np.full((height, width, 3), pad, np.uint8)
     canvas[top : top + new_height, left : left + new_width] = cv2.resize(picture, (new_width, new_height))
-    return canvas, Letterbox(scale, left, top)
+    return canvas, Placement((scale, scale), left, top)
 
 
-def to_batch(pictures: Sequence[Picture], *, colour: Literal["RGB", "BGR"], mean: float, scale: float) -> FloatArray:
+def stretch(picture: Picture, width: int, height: int) -> tuple[Picture, Placement]:
+    """Scale a picture to (height, width), whatever becomes of its aspect."""
+    rows, columns = picture.shape[:2]
+    canvas = cv2.resize(picture, (width, height))
+    return cast("Picture", canvas), Placement((width / columns, height / rows), 0, 0)
+
+
+def to_batch(
+    pictures: Sequence[Picture],
+    *,
+    colour: Literal["RGB", "BGR"],
+    mean: float | Sequence[float],
+    scale: float | Sequence[float],
+) -> FloatArray:
     """BGR pictures of one size to a batch (N, 3, height, width) float32 of ``(value - mean) * scale``.
+
+    Args:
+        pictures: (height, width, 3) uint8.
+        colour: order of the batch's channels.
+        mean: of all channels, or of each in the order of ``colour``.
+        scale: as ``mean``.
 
     Raises:
         ValueError: no picture, or pictures of different sizes.
@@ -55,10 +80,14 @@ def to_batch(pictures: Sequence[Picture], *, colour: Literal["RGB", "BGR"], mean
     for planes, picture in zip(batch, pictures, strict=True):
         for plane, channel in zip(planes, (2, 1, 0) if colour == "RGB" else (0, 1, 2), strict=True):
             plane[:] = picture[:, :, channel]
-    if mean:
-        batch -= np.float32(mean)
-    batch *= np.float32(scale)
+    if np.any(mean):
+        batch -= _of_channels(mean)
+    batch *= _of_channels(scale)
     return batch
+
+
+def _of_channels(values: float | Sequence[float]) -> FloatArray:
+    return np.asarray(values, np.float32).reshape(-1, 1, 1)
 
 
 def order_corners(points: FloatArray) -> FloatArray:

@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.errors import CamrecError
-from inference.catalogue import ModelEntry, sha256_of
+from inference.catalogue import sha256_of
+from inference.manifest import ModelEntry
 
 _CHUNK_BYTES = 1 << 18
 _TIMEOUT_S = 30.0
@@ -69,7 +70,7 @@ def pull(entries: Iterable[ModelEntry], models_dir: Path, source: Path | None, p
 
 
 def _pull_one(entry: ModelEntry, models_dir: Path, source: Path | None, progress: Progress) -> PullResult:
-    if entry.url is None:
+    if entry.package is not None:
         return PullResult.BUNDLED
     target = models_dir / entry.file
     if target.is_file() and target.stat().st_size == entry.size_bytes and sha256_of(target) == entry.sha256:
@@ -77,10 +78,14 @@ def _pull_one(entry: ModelEntry, models_dir: Path, source: Path | None, progress
         return PullResult.PRESENT
     part = target.with_name(target.name + ".part")
     if source is None:
+        if entry.url is None:
+            raise PullError(
+                f"{entry.name} has no public address: copy it from a mirror with `camrec models pull --from DIR`."
+            )
         _download(entry, entry.url, part, progress)
         origin = entry.url
     else:
-        found = _in_folder(entry, entry.url, source)
+        found = _in_folder(entry, source)
         if found is None:
             return PullResult.NOT_THERE
         shutil.copyfile(found, part)
@@ -91,9 +96,9 @@ def _pull_one(entry: ModelEntry, models_dir: Path, source: Path | None, progress
     return PullResult.PULLED
 
 
-def _in_folder(entry: ModelEntry, url: str, source: Path) -> Path | None:
+def _in_folder(entry: ModelEntry, source: Path) -> Path | None:
     """A mirror may keep the catalogue's file names or those of the URLs."""
-    names = (entry.file, Path(urlsplit(url).path).name)
+    names = (entry.file, Path(urlsplit(entry.url or entry.file).path).name)
     return next((source / name for name in names if (source / name).is_file()), None)
 
 

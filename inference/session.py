@@ -33,11 +33,16 @@ class ModelSession:
     """One loaded model with one input. Safe for threads, as ONNX Runtime's sessions are."""
 
     def __init__(self, session: Any, path: Path) -> None:
+        inputs = session.get_inputs()
+        if len(inputs) != 1:
+            found = ", ".join(f"{node.name} {show_shape(_shape_of(node))}" for node in inputs)
+            raise ModelError(f"{path.name} cannot be used: expected a model with one input, found {found}.")
         self._session = session
         self.path = path
         self.input_shape = _shape_of(session.get_inputs()[0])
         self.output_shapes = tuple(_shape_of(o) for o in session.get_outputs())
         self.on_gpu = session.get_providers()[0] == _CUDA
+        self.input_type = np.dtype(_numpy_type(path, session.get_inputs()[0].type))
         self._input_name = session.get_inputs()[0].name
         self._runs_singly = self.input_shape[0] == 1
 
@@ -72,12 +77,14 @@ class ModelSession:
         """
         sizes = iter(free)
         shape = [1 if i == 0 else size or next(sizes) for i, size in enumerate(self.input_shape)]
-        self.run(np.zeros(shape, _numpy_type(self._session.get_inputs()[0].type)))
+        self.run(np.zeros(shape, self.input_type))
 
     def _check(self, shape: tuple[int, ...]) -> None:
         expected = (None, *self.input_shape[1:])
         if not fits(shape, expected) or shape[0] == 0:
-            raise ModelError(f"{self.path.name} takes an input of shape {_show(expected)}, got {_show(shape)}.")
+            raise ModelError(
+                f"{self.path.name} takes an input of shape {show_shape(expected)}, got {show_shape(shape)}."
+            )
 
 
 def open_session(
@@ -124,7 +131,9 @@ def open_session(
         errors.NotImplemented,
         errors.RuntimeException,
     ) as error:
-        raise ModelError(f"{path} cannot be loaded: expected an ONNX model, found {_first_line(error)}") from error
+        # Whoever sees health sees the text: file names do, paths are nobody's business.
+        found = _first_line(error).replace(str(path), path.name)
+        raise ModelError(f"{path.name} cannot be loaded: expected an ONNX model, found {found}") from error
     if gpu is not None and session.get_providers()[0] != _CUDA:
         raise DeviceError(
             f"GPU {gpu} was asked for, but ONNX Runtime fell back to {session.get_providers()[0]}: it could not load "
@@ -163,23 +172,28 @@ def _providers(onnxruntime: Any, gpu: int | None) -> list[Any]:
 
 def _expect(path: Path, what: str, expected: Sequence[int | None] | None, found: Shape) -> None:
     if expected is not None and not fits(found, expected):
-        raise ModelError(f"{path} cannot be used: expected {what} of shape {_show(expected)}, found {_show(found)}.")
+        raise ModelError(
+            f"{path.name} cannot be used: expected {what} of shape {show_shape(expected)}, found {show_shape(found)}."
+        )
 
 
 def _shape_of(node: Any) -> Shape:
     return tuple(size if isinstance(size, int) else None for size in node.shape)
 
 
-def _show(shape: Sequence[int | None]) -> str:
+def show_shape(shape: Sequence[int | None]) -> str:
+    """For people."""
     return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
 
 
-def _numpy_type(onnx_type: str) -> npt.DTypeLike:
+def _numpy_type(path: Path, onnx_type: str) -> npt.DTypeLike:
     types: dict[str, npt.DTypeLike] = {
         "tensor(float)": np.float32,
         "tensor(float16)": np.float16,
         "tensor(uint8)": np.uint8,
     }
+    if onnx_type not in types:
+        raise ModelError(f"{path.name} cannot be used: expected an input of {', '.join(types)}, found {onnx_type}.")
     return types[onnx_type]
 
 

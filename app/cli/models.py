@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
+from app.cli.own_models import add, check, use
 from core.errors import CamrecError
 from core.settings import get_settings
-from inference.catalogue import ModelEntry, ModelStore, entry_of, load_catalogue
+from inference.catalogue import ModelStore, entry_of, load_catalogue
+from inference.manifest import ModelEntry
 from inference.pull import Pulled, PullResult
 from inference.pull import pull as pull_models
 from inference.recognisers import models_in_use
@@ -22,7 +24,11 @@ from inference.recognisers import models_in_use
 
 @click.group()
 def models() -> None:
-    """See which models are there, and fetch others."""
+    """See which models are there, fetch others, add your own and choose between them."""
+
+
+for command in (add, check, use):
+    models.add_command(command)
 
 
 @models.command("list")
@@ -31,7 +37,7 @@ def list_models(as_json: bool) -> None:
     """Show the catalogue: what is there, under which licence, and which recognition uses what now."""
     store = ModelStore(get_settings().models_dir)
     used_by = models_in_use(store)
-    rows = [_row(entry, store, used_by) for entry in load_catalogue().values()]
+    rows = [_row(entry, store, used_by) for entry in store.entries()]
     if as_json:
         click.echo(json.dumps({"models_dir": str(store.models_dir), "models": rows}, ensure_ascii=False))
         return

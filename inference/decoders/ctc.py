@@ -23,9 +23,14 @@ class Line:
         """The mean of the characters, 0 where there is none."""
         return sum(self.confidences) / len(self.confidences) if self.confidences else 0.0
 
-    def without_first(self) -> Line:
-        """The line that follows its first character."""
-        return Line(self.text[1:], self.confidences[1:])
+    def __add__(self, other: Line) -> Line:
+        """Both, one after the other."""
+        return Line(self.text + other.text, self.confidences + other.confidences)
+
+    def without(self, position: int) -> Line:
+        """The line that is left when that character is taken out; the same line where there is no such character."""
+        after = position + 1
+        return Line(self.text[:position] + self.text[after:], self.confidences[:position] + self.confidences[after:])
 
 
 def decode(probabilities: FloatArray, alphabet: Sequence[str]) -> list[Line]:

@@ -80,7 +80,7 @@ class TestCtc:
         (line,) = ctc.decode(probabilities, "AB")
         assert line.confidences == pytest.approx((0.8, 0.7))
         assert line.confidence == pytest.approx(0.75)
-        assert line.without_first().text == "B"
+        assert line.without(0).text == "B"
         assert ctc.Line("", ()).confidence == 0.0
 
     @given(st.lists(st.integers(0, 2), min_size=1, max_size=20))

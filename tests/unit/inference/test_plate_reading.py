@@ -82,3 +82,10 @@ def test_provinces_stay_only_on_plates_of_china(reading: Line, text: str) -> Non
     cleaned = without_stray_provinces(reading)
     assert cleaned.text == text
     assert len(cleaned.confidences) == len(text)
+
+
+def test_an_emblem_that_only_some_readings_take_for_a_character_is_left_out() -> None:
+    with_emblem = Line("4B821875", (1.0, 0.98, 0.6, 1.0, 1.0, 1.0, 1.0, 1.0))
+    without = Line("4B21875", (1.0, 0.95, 1.0, 1.0, 1.0, 1.0, 1.0))
+    assert best_reading([with_emblem, without]).text == "4B21875"
+    assert best_reading([with_emblem]).text == "4B821875"

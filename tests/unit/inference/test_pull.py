@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.catalogue import ModelEntry, entry_of
+from inference.catalogue import entry_of
+from inference.manifest import ModelEntry
 from inference.pull import PullError, PullResult, pull
 
 CONTENT = bytes(range(256)) * 4000

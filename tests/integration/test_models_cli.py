@@ -1,0 +1,197 @@
+"""`camrec models add | check | use`, and a running worker that follows the models folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import redis
+import yaml
+
+from app.api.signs_of_life import as_text
+from core import keys
+from core.recognitions import RECOGNITIONS
+from core.settings import Settings
+from storage.cameras import Camera, CameraRecognition, CameraStore
+from storage.database import Database
+from storage.frames.store import FrameStore
+from storage.secrets import Secrets
+from tests.support.processes import CAMREC, children
+from tests.support.tiny_onnx import write_constant
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+_SEND = """
+import sys
+from tasks import app
+
+app.send_task(sys.argv[1], args=[[int(sys.argv[2])]], queue="falls")
+"""
+
+DETECTIONS = np.array([[[10, 20, 30, 60, 0.9, 0]]], np.float32)
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CAMREC_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "data" / "models"
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    """Sees the same person in every picture of 64 x 64."""
+    metadata = {"names": "{0: 'person'}", "task": "detect"}
+    return write_constant(tmp_path / "My Detector.onnx", [1, 3, 64, 64], [DETECTIONS], metadata=metadata)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "scene.png"
+    cv2.imwrite(str(path), np.full((128, 128, 3), 90, np.uint8))
+    return path
+
+
+def camrec(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [*CAMREC, "models", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+
+
+def test_a_model_is_added_checked_and_chosen(models_dir: Path, detector: Path, picture: Path, tmp_path: Path) -> None:
+    added = camrec("add", detector)
+    assert added.returncode == 0, added.stderr
+    assert "camrec models use falls.person my_detector" in added.stdout
+    row = yaml.safe_load((models_dir / "models.d" / "my_detector.yaml").read_text())
+    assert (row["decoder"], row["labels"]) == ("end_to_end", ["person"])
+
+    checked = camrec("check", "my_detector", picture, "--out", tmp_path / "seen.png", "--json")
+    seen = json.loads(checked.stdout)
+    assert [(d["label"], d["box"]) for d in seen["detections"]] == [("person", [20.0, 40.0, 60.0, 120.0])]
+    drawn = cv2.imread(str(tmp_path / "seen.png"))
+    assert drawn is not None
+    assert (drawn[80, 20] != 90).any(), "the left side of the box is drawn"
+    assert (drawn[80, 90] == 90).all()
+
+    assert camrec("use", "falls.person", "my_detector").stdout == "falls.person: my_detector\n"
+    assert yaml.safe_load((models_dir / "selection.yaml").read_text()) == {"falls.person": "my_detector"}
+    listed = json.loads(camrec("list", "--json").stdout)["models"]
+    mine = next(model for model in listed if model["name"] == "my_detector")
+    assert (mine["status"], mine["used_by"]) == ("added", ["falls"])
+    assert camrec("use", "falls.person", "--default").stdout == "falls.person: yolox_nano_416\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["add", "{scores}"], "--labels is needed: the names of its 4 classes", id="labels are missing"),
+        pytest.param(["add", "{text}"], "expected an ONNX model", id="no model"),
+        pytest.param(["add", "{detector}", "--name", "yolox_nano_416"], "name of a public model", id="name is taken"),
+        pytest.param(["add", "{detector}", "--decoder", "detr"], "detr (queries, classes)", id="other decoder"),
+        pytest.param(["use", "falls.person", "movenet_lightning_192_int8"], "models pull movenet", id="not here"),
+        pytest.param(["use", "falls.person", "ppocr_v6_rec_small"], "its decoder is ctc", id="does something else"),
+        pytest.param(["use", "falls.dog", "yolox_nano_416"], "Roles: plates.detector", id="no such role"),
+        pytest.param(["check", "yolox_nano", "{picture}"], "Did you mean yolox_nano_416?", id="no such model"),
+    ],
+)
+@pytest.mark.usefixtures("models_dir")
+def test_what_is_wrong_is_said_and_nothing_is_kept(
+    models_dir: Path, detector: Path, picture: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    text = tmp_path / "text.onnx"
+    text.write_text("<html>")
+    scores = write_constant(tmp_path / "scores.onnx", [1, 3, 64, 64], [np.ones((1, 4), np.float32)])
+    places = {"detector": detector, "picture": picture, "text": text, "scores": scores}
+    done = camrec(*(argument.format(**places) for argument in arguments))
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(models_dir.rglob("*.yaml"))
+
+
+def test_on_a_terminal_what_is_missing_is_asked_for(models_dir: Path, tmp_path: Path) -> None:
+    scores = write_constant(tmp_path / "colour.onnx", [1, 3, 64, 64], [np.ones((1, 2), np.float32)])
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*CAMREC, "models", "add", str(scores)], stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(ours, b"red, green\n")
+    assert process.wait(30) == 0
+    os.close(ours)
+    row = yaml.safe_load((models_dir / "models.d" / "colour.yaml").read_text())
+    assert (row["decoder"], row["labels"]) == ("frame_classes", ["red", "green"])
+
+
+class Worker:
+    """A frames worker of falls with one camera, driven by hand."""
+
+    def __init__(self, settings: Settings, client: redis.Redis) -> None:
+        self._client = client
+        database = Database(settings)
+        database.migrate()
+        cameras = CameraStore(database, Secrets(settings.data))
+        falls = (CameraRecognition("falls", 8.0),)
+        self.camera = cameras.add(Camera(0, "hall", "rtsp://127.0.0.1:1/x", recognitions=falls))
+        self._frames = FrameStore(settings)
+
+    def sign(self) -> dict[str, Any]:
+        """The last sign of life."""
+        signs = [json.loads(raw) for raw in self._client.hgetall(keys.WORKERS).values()]
+        return signs[0] if signs else {}
+
+    def model(self) -> str | None:
+        return (self.sign().get("models") or {}).get("falls")
+
+    def offer(self) -> None:
+        """Put a new frame into the store, and its token onto the queue."""
+        self._frames.write(self.camera.id, np.zeros((64, 64, 3), np.uint8), time.time())
+        arguments = [RECOGNITIONS["falls"].task, str(self.camera.id)]
+        subprocess.run([sys.executable, "-P", "-c", _SEND, *arguments], check=True, timeout=60)
+
+    def drops(self) -> dict[str, int]:
+        """Cause → frames."""
+        found = self._client.hgetall(keys.WORKER_DROPS)
+        return {as_text(name).rpartition(":")[2]: int(count) for name, count in found.items()}
+
+
+@pytest.mark.data
+def test_a_worker_without_its_model_heals_and_follows_the_selection(
+    settings: Settings, redis_client: redis.Redis, tmp_path: Path, detector: Path, shared_data: Path
+) -> None:
+    worker = Worker(settings, redis_client)
+    with children(tmp_path) as started:
+        process = started.start("worker", "-Q", "falls,plates")
+        wait_until(lambda: worker.sign().get("missing"), "the worker says that a model is missing", 60)
+        assert "camrec models pull yolox_nano_416" in worker.sign()["missing"]["falls"]
+        assert worker.sign()["models"].keys() == {"plates"}, "the other queue goes on"
+        worker.offer()
+        wait_until(lambda: worker.drops().get("model_missing"), "the frame is counted", 20)
+
+        assert camrec("pull", "yolox_nano_416", "--from", shared_data / "models").returncode == 0
+        wait_until(lambda: worker.model() == "yolox_nano_416", "it heals by itself", 20)
+        assert worker.sign()["missing"] == {}
+
+        assert camrec("add", detector).returncode == 0
+        assert camrec("use", "falls.person", "my_detector").returncode == 0
+        wait_until(lambda: worker.model() == "my_detector", "the chosen model takes over", 20)
+
+        own = settings.models_dir / "my_detector.onnx"
+        shutil.copy(own, tmp_path / "kept.onnx")
+        own.write_bytes(b"broken")
+        wait_until(lambda: "falls goes on with my_detector" in started.logs(), "the broken file is refused", 20)
+        assert worker.model() == "my_detector"
+        assert process.poll() is None
+        before = worker.drops()
+        worker.offer()
+        shards = [keys.observations(shard) for shard in range(8)]
+        wait_until(lambda: any(redis_client.xlen(shard) for shard in shards), "frames are recognised as before", 20)
+        assert worker.drops() == before, "no frame is lost"
