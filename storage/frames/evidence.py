@@ -1,4 +1,7 @@
-"""JPEGs of frames that showed something, kept in memory until the event worker has judged them."""
+"""JPEGs of frames that showed something, kept in memory for the event worker until newer ones push them out.
+
+They come on top of ``CAMREC_FRAME_MEMORY``: about 5 MB for each camera that sees something all the time.
+"""
 
 from __future__ import annotations
 
@@ -52,13 +55,6 @@ class Evidence:
             return (self._camera_folder(camera_id) / _name(seq)).read_bytes()
         except FileNotFoundError:
             return None
-
-    def forget_until(self, camera_id: int, seq: int) -> None:
-        """Delete the camera's pictures up to and including that of ``seq``."""
-        folder = self._camera_folder(camera_id)
-        for name in self._names(folder):
-            if name <= _name(seq):
-                (folder / name).unlink(missing_ok=True)
 
     def sweep(self, live_camera_ids: Iterable[int]) -> None:
         """Delete the pictures of all other cameras."""

@@ -191,6 +191,19 @@ class RingReader:
                 return frame
         return None
 
+    def latest(self, count: int) -> list[Frame]:
+        """Private copies of the newest frames, oldest first; those that the writer overtook are left out.
+
+        Raises:
+            RingFormatError: the file is not a ring of this camera and version.
+        """
+        ring = self._current()
+        if ring is None:
+            return []
+        seqs = np.sort(ring.slots[:, Slot.SEQ])[::-1][:count]
+        frames = [self.at(int(seq)) for seq in seqs[::-1] if seq > 0]
+        return [frame for frame in frames if frame is not None]
+
     def is_current(self) -> bool:
         """Whether the ring of the last read is still the camera's; one that is not holds memory until it is dropped."""
         ring = self._ring

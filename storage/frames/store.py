@@ -8,10 +8,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from core.clock import Clock, SystemClock
+from core.recognitions import ClipShape
 from core.settings import Settings
-from core.types import Frame, FrameRef, Picture
+from core.types import Clip, Frame, FrameRef, Picture
 from storage.frames.folder import RingFolder
 from storage.frames.ring import RingReader, RingWriter
+
+CLIP_SLOTS = 24
+"""A clip of 16 pictures, and a second of more at 8 frames/s, so that a reader is not overtaken."""
+
+CLIP_SHARE = 4
+"""Clips may take up to a quarter of CAMREC_FRAME_MEMORY, on top of it."""
 
 PRUNE_INTERVAL_S = 10.0
 """A removed ring's memory is free when the last process has unmapped it: readers look for those this often."""
@@ -28,7 +35,11 @@ class FrameStore:
         """
         installation = hashlib.sha256(str(settings.data.resolve()).encode()).hexdigest()[:12]
         self._folder = RingFolder(settings.frame_dir / f"camrec-{installation}", int(settings.frame_memory))
+        self._clips_path = self._folder.path / "clips"
+        self._clip_bytes = int(settings.frame_memory) // CLIP_SHARE
         self._lock = threading.Lock()
+        self._clip_writers: dict[int, RingWriter] = {}
+        self._clip_readers: dict[int, RingReader] = {}
         self._writers: dict[int, RingWriter] = {}
         self._readers: dict[int, RingReader] = {}
         self._clock = clock or SystemClock()
@@ -67,6 +78,37 @@ class FrameStore:
         """
         return self._reader(camera_id).newest()
 
+    def write_clip_picture(self, camera_id: int, pixels: Picture, captured_at: float) -> None:
+        """Add the newest picture of the camera's clip; arguments and errors as `write`."""
+        with self._lock:
+            writer = self._clip_writers.get(camera_id)
+            if writer is None:
+                writer = self._clip_writers[camera_id] = RingWriter(self._clip_folder(), camera_id, slots=CLIP_SLOTS)
+        writer.write(pixels, captured_at)
+
+    def clip(self, camera_id: int, shape: ClipShape) -> Clip | None:
+        """The camera's newest clip, a copy of the caller's own; None where too few pictures of one size are there.
+
+        Raises:
+            UnavailableError: the ring is of another release of camrec.
+        """
+        with self._lock:
+            reader = self._clip_readers.get(camera_id)
+            if reader is None:
+                reader = self._clip_readers[camera_id] = RingReader(self._clip_folder().ring_path(camera_id), camera_id)
+        frames = reader.latest(shape.frames)
+        if frames:
+            newest = frames[-1]
+            frames = [
+                f
+                for f in frames
+                if f.pixels.shape == newest.pixels.shape and newest.ref.captured_at - f.ref.captured_at <= shape.span_s
+            ]
+        if len(frames) < shape.least_frames:
+            return None
+        span_s = frames[-1].ref.captured_at - frames[0].ref.captured_at
+        return Clip(tuple(f.pixels for f in frames), span_s / (len(frames) - 1)) if span_s > 0 else None
+
     def at(self, camera_id: int, seq: int) -> Frame | None:
         """The frame with that seq, a copy of the caller's own; None where the ring no longer has it.
 
@@ -78,15 +120,18 @@ class FrameStore:
     def release(self, camera_id: int) -> None:
         """Stop writing a camera, so that another process can; its frames stay."""
         with self._lock:
-            writer = self._writers.pop(camera_id, None)
-        if writer is not None:
-            writer.close()
+            writers = [w.pop(camera_id, None) for w in (self._writers, self._clip_writers)]
+        for writer in writers:
+            if writer is not None:
+                writer.close()
 
     def remove(self, camera_id: int) -> None:
         """Give a camera's memory back. A capture that still writes it makes a new ring, until it stops."""
         self.release(camera_id)
-        with self._folder.lock():
-            self._folder.remove(camera_id)
+        folders = [self._folder, *([self._clip_folder()] if self._clips_path.is_dir() else [])]
+        for folder in folders:
+            with folder.lock():
+                folder.remove(camera_id)
 
     def sweep(self, live_camera_ids: Iterable[int]) -> set[int]:
         """Remove the rings of all other cameras; returns their ids."""
@@ -103,11 +148,15 @@ class FrameStore:
     def close(self) -> None:
         """Unmap everything of this process; the frames stay."""
         with self._lock:
-            writers = list(self._writers.values())
-            self._writers.clear()
-            self._readers.clear()
+            writers = [*self._writers.values(), *self._clip_writers.values()]
+            for rings in (self._writers, self._readers, self._clip_writers, self._clip_readers):
+                rings.clear()
         for writer in writers:
             writer.close()
+
+    def _clip_folder(self) -> RingFolder:
+        """Made when a camera first has clips."""
+        return RingFolder(self._clips_path, self._clip_bytes)
 
     def _reader(self, camera_id: int) -> RingReader:
         with self._lock:
@@ -115,6 +164,7 @@ class FrameStore:
             if now_s >= self._next_prune_s:
                 self._next_prune_s = now_s + PRUNE_INTERVAL_S
                 self._readers = {id_: reader for id_, reader in self._readers.items() if reader.is_current()}
+                self._clip_readers = {id_: reader for id_, reader in self._clip_readers.items() if reader.is_current()}
             reader = self._readers.get(camera_id)
             if reader is None:
                 reader = self._readers[camera_id] = RingReader(self._folder.ring_path(camera_id), camera_id)
