@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -67,6 +68,8 @@ class PlateTrack:
     """Whether the votes ever gave a text that is long and sure enough; `text` and `score` are the last such."""
     is_event: bool = False
     ended: bool = False
+    told_lists: list[int] = field(default_factory=list)
+    """Ids of the site's lists for which a hit was told."""
 
     @classmethod
     def open(cls, track_id: str, at: float) -> Self:
@@ -90,12 +93,18 @@ class PlateTrack:
         if self.best is None or picture.is_clearly_better_than(self.best):
             self.best = picture
 
-    def judge(self, min_score: float, min_length: int) -> None:
-        """Take over the voted text if it is good enough, and become an event once enough readings agree on it."""
+    def judge(self, min_score: float, min_length: int, fold: Callable[[str], str]) -> None:
+        """Take over the voted text if it is good enough, and become an event once enough readings agree on it.
+
+        Args:
+            min_score: of the text, after the vote.
+            min_length: of the text.
+            fold: puts confused characters right; after the vote, so that a wrong reading cannot win by looking right.
+        """
         text, score = self.votes.result()
         if len(text) < min_length or score < min_score or self.best is None:
             return
-        self.is_valid, self.text, self.score = True, text, score
+        self.is_valid, self.text, self.score = True, fold(text), score
         if self.votes.agreeing(text, SAME_PLATE) >= AGREEING_READINGS:
             self.is_event = True
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
+from functools import partial
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from core.errors import BadSettingError
+from core.plates import normalise
 from core.types import Detection, Event, FrameRef, Observation, Zone, event_id
 from events.geometry import bottom_centre, in_zones, iou, offset_in_widths, zones_for
 from events.judge import BadStateError, JudgeSettings
+from events.plate_formats import check_regions, fold
+from events.plate_lists import PlateHit, PlateMatcher
 from events.plate_track import SAME_PLATE, PlateTrack
-from events.votes import normalise, similarity
+from events.votes import similarity
 
 STATE_VERSION = 1
 
@@ -33,6 +37,13 @@ SAME_PLACE_IOU = 0.1
 """Overlap that lets the place alone tell whose plate an unreadable one is."""
 
 
+def _known_regions(codes: list[str]) -> list[str]:
+    try:
+        return list(check_regions(codes))
+    except BadSettingError as error:
+        raise ValueError(str(error)) from None
+
+
 class PlateSettings(JudgeSettings):
     """Settings of recognition `plates` for one camera."""
 
@@ -46,6 +57,9 @@ class PlateSettings(JudgeSettings):
         description="seconds within which the same text in the same place is the same visit, and for which a plate "
         "stays open when no frames come (nothing moves)",
     )
+    regions: Annotated[list[str], AfterValidator(_known_regions)] = Field(
+        [], description="whose plates are seen; characters that readers confuse are then put right by their formats"
+    )
 
 
 class PlateJudge:
@@ -56,13 +70,25 @@ class PlateJudge:
 
     While frames come, a plate has left when it was not in them for `gone_s`. While none come, as from a camera that
     sends frames only when something moves, it is taken to stand there until `again_s` (see `tick`).
+
+    A plate on one of the site's lists is told once more for each list, as an event of kind `plate_hit`. Where a
+    corrected text is not on that list any more, the hit ends and says that it is withdrawn.
     """
 
     kind = "plates"
 
-    def __init__(self, *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        camera_id: int,
+        settings: dict[str, Any],
+        zones: Sequence[Zone] = (),
+        matcher: PlateMatcher | None = None,
+    ) -> None:
         self._camera_id = camera_id
+        self._matcher = matcher
         self._settings = parse_settings(settings)
+        self._fold = partial(fold, codes=self._settings.regions)
         self._zones = zones_for(self.kind, zones)
         self._tracks: list[PlateTrack] = []
 
@@ -83,7 +109,7 @@ class PlateJudge:
         for number, (reading, known) in enumerate(self._associate(readings, frame.captured_at)):
             track = known or self._open(f"{frame.seq}.{number}", frame.captured_at)
             track.see(reading, frame)
-            track.judge(self._settings.min_score, self._settings.min_length)
+            track.judge(self._settings.min_score, self._settings.min_length, self._fold)
         self._close_unseen(frame.captured_at, self._settings.gone_s)
         return self._changed(before, frame.captured_at)
 
@@ -108,7 +134,13 @@ class PlateJudge:
 
     @classmethod
     def restore(
-        cls, state: dict[str, Any], *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()
+        cls,
+        state: dict[str, Any],
+        *,
+        camera_id: int,
+        settings: dict[str, Any],
+        zones: Sequence[Zone] = (),
+        matcher: PlateMatcher | None = None,
     ) -> Self:
         """Go on from a checkpoint, with the settings and zones of now.
 
@@ -116,7 +148,7 @@ class PlateJudge:
             BadStateError: the checkpoint is of another version or broken.
             BadSettingError: the settings are wrong.
         """
-        judge = cls(camera_id=camera_id, settings=settings, zones=zones)
+        judge = cls(camera_id=camera_id, settings=settings, zones=zones, matcher=matcher)
         if state.get("version") != STATE_VERSION:
             raise BadStateError(
                 f"The checkpoint of {cls.kind} on camera {camera_id} has version {state.get('version')!r}, "
@@ -186,7 +218,10 @@ class PlateJudge:
         for track in surplus:
             track.end()
         events = [
-            self._event(track) for track in self._tracks if track.is_event and track.face() != before.get(track.id)
+            event
+            for track in self._tracks
+            if track.is_event and track.face() != before.get(track.id)
+            for event in self._told_of(track)
         ]
         dropped = {track.id for track in surplus}
         self._tracks = [
@@ -196,6 +231,27 @@ class PlateJudge:
             and (not track.ended or (track.is_event and (now is None or now - track.seen_at <= self._settings.again_s)))
         ]
         return events
+
+    def _told_of(self, track: PlateTrack) -> list[Event]:
+        """The event of a plate, then those of the lists that it is on, or was taken to be on."""
+        plate = self._event(track)
+        hits = [] if self._matcher is None else self._matcher(track.text, track.started_at)
+        on_lists = {hit.plate_list.id: _hit_details(hit) for hit in hits}
+        withdrawn = {"withdrawn": True}
+        track.told_lists = sorted({*track.told_lists, *on_lists})
+        return [
+            plate,
+            *(
+                replace(
+                    plate,
+                    id=event_id(self._camera_id, "plate_hit", f"{track.id}/{list_id}"),
+                    kind="plate_hit",
+                    ended_at=plate.ended_at if list_id in on_lists else track.seen_at,
+                    details={"plate_event": plate.id, "list_id": list_id, **on_lists.get(list_id, withdrawn)},
+                )
+                for list_id in track.told_lists
+            ),
+        ]
 
     def _event(self, track: PlateTrack) -> Event:
         if track.best is None:
@@ -213,6 +269,18 @@ class PlateJudge:
             text=track.text,
             details=track.details(),
         )
+
+
+def _hit_details(hit: PlateHit) -> dict[str, Any]:
+    return {
+        "list": hit.plate_list.name,
+        "list_kind": hit.plate_list.kind,
+        "entry_id": hit.entry.id,
+        "matched_plate": hit.entry.plate,
+        "owner": hit.entry.owner,
+        "note": hit.entry.note,
+        "distance": hit.distance,
+    }
 
 
 def parse_settings(settings: dict[str, Any]) -> PlateSettings:

@@ -19,18 +19,18 @@ PARTIAL_SIMILARITY = 0.7
 _CONFUSABLE = str.maketrans("ODQILZSBG", "000112586")
 
 
-def normalise(text: str) -> str:
-    """Letters and digits only, upper case: how a plate is stored and compared."""
-    return "".join(c for c in text.upper() if c.isalnum())
+def fold_confusable(text: str) -> str:
+    """One character for all that readers confuse (0 O D Q, 1 I L, 2 Z, 5 S, 8 B, 6 G), of a normalised text."""
+    return text.translate(_CONFUSABLE)
 
 
 def similarity(a: str, b: str) -> float:
     """0 to 1: share of characters that agree by edit distance (Levenshtein), for normalised texts.
 
-    Characters that readers confuse (0 O D Q, 1 I L, 2 Z, 5 S, 8 B, 6 G) count as equal. Jaro-Winkler is not used: it
-    forgives what plates of one district have in common, and calls RK457AS and RK763AS alike.
+    Characters that readers confuse count as equal. Jaro-Winkler is not used: it forgives what plates of one district
+    have in common, and calls RK457AS and RK763AS alike.
     """
-    a, b = a.translate(_CONFUSABLE), b.translate(_CONFUSABLE)
+    a, b = fold_confusable(a), fold_confusable(b)
     alike = Levenshtein.normalized_similarity(a, b)
     if a and b and (a in b or b in a):
         return max(alike, PARTIAL_SIMILARITY)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.errors import CamrecError
-from core.types import Detection, Picture
+from core.types import Detection
 from inference.catalogue import ModelStore
+from inference.recognisers.falls import build_fall_recogniser, fall_models
 from inference.recognisers.plates import build_plate_recogniser, plate_models
+from inference.recognisers.reid import build_reid_recogniser, reid_models
+from inference.recognisers.violence import build_violence_recogniser, violence_models
 
 
 class UnknownRecognitionError(CamrecError):
@@ -26,8 +29,8 @@ class Recogniser(Protocol):
     def describe(self) -> str:
         """Which models are in use and how good they are, for people."""
 
-    def recognise(self, frames: Sequence[Picture]) -> list[tuple[Detection, ...]]:
-        """For each picture its detections, best first."""
+    def recognise(self, frames: Sequence[Any]) -> list[tuple[Detection, ...]]:
+        """For each picture, or each `Clip` where the recognition has a clip, its detections, best first."""
 
     def warm_up(self) -> None:
         """Recognise once, so that the first real frame does not pay for it."""
@@ -45,6 +48,9 @@ class RecogniserKind:
 
 RECOGNISERS: dict[str, RecogniserKind] = {
     "plates": RecogniserKind(build_plate_recogniser, plate_models),
+    "falls": RecogniserKind(build_fall_recogniser, fall_models),
+    "violence": RecogniserKind(build_violence_recogniser, violence_models),
+    "reid": RecogniserKind(build_reid_recogniser, reid_models),
 }
 
 
@@ -63,6 +69,15 @@ def build_recogniser(kind: str, store: ModelStore, gpu: int | None, threads: int
     if kind not in RECOGNISERS:
         raise UnknownRecognitionError(f"No recogniser of kind {kind!r}. Kinds: {', '.join(RECOGNISERS)}.")
     return RECOGNISERS[kind].build(store, gpu, threads)
+
+
+def models_state(kind: str, store: ModelStore) -> Hashable:
+    """Changes whenever `build_recogniser` would make another recogniser of this kind, or may succeed at last.
+
+    Raises:
+        CamrecError: it cannot be told which models it would use.
+    """
+    return tuple(store.state_of(name) for name in RECOGNISERS[kind].models(store))
 
 
 def models_in_use(store: ModelStore) -> dict[str, tuple[str, ...]]:

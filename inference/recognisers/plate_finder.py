@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from core.types import Box, Picture
 from inference.decoders import yolov5_face
-from inference.images import FloatArray, Letterbox, letterbox, to_batch
+from inference.images import FloatArray, Placement, letterbox, to_batch
 from inference.session import ModelSession
 
-_LEAST_SCORE = 0.15
-"""Low, since what is found is read, and what cannot be read is dropped."""
+_LEAST_SCORE = 0.05
+"""Low, since what is found is read, and what cannot be read is dropped. Plates of two rows often have no more."""
 
 _MOST_OVERLAP = 0.5
 _DOUBLE_ROW = 1
@@ -47,7 +47,7 @@ class PlateFinder:
         return [_decode(rows, placed) for rows, (_, placed) in zip(outputs, boxed, strict=True)]
 
 
-def _decode(rows: FloatArray, placed: Letterbox) -> list[FoundPlate]:
+def _decode(rows: FloatArray, placed: Placement) -> list[FoundPlate]:
     found = yolov5_face.decode(rows, least_score=_LEAST_SCORE, most_overlap=_MOST_OVERLAP)
     boxes = placed.to_picture(found.boxes.reshape(-1, 2, 2)).reshape(-1, 4)
     corners = placed.to_picture(found.corners)

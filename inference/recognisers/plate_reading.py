@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from core.types import Box, Detection
 from inference.decoders.ctc import Line
@@ -14,19 +14,30 @@ LABEL = "plate"
 _SAME_PLATE = 0.5
 
 
-def best_reading(readings: Iterable[Line]) -> Line:
+def best_reading(readings: Sequence[Line]) -> Line:
     """The text on which most confidence falls together, in its most confident reading; an empty line of none.
 
     The emblem or country letter before a number is easily read as a character, each time as another one. So a reading
-    speaks for itself as much as its first character is sure, and for what follows that character with the rest.
+    speaks for itself as much as its first character is sure, and for what follows that character with the rest. A seal
+    or fruit between the groups is rarer than a character that is hard to read: there a reading speaks for the text
+    without it only where another one left it out.
     """
     votes: defaultdict[str, float] = defaultdict(float)
     best: dict[str, Line] = {}
+
+    def vote(line: Line, share: float) -> None:
+        votes[line.text] += share * line.confidence
+        best[line.text] = max(best.get(line.text, line), line, key=lambda known: known.confidence)
+
+    texts = {reading.text for reading in readings}
     for reading in readings:
-        first = reading.confidences[0] if reading.text else 1.0
-        for line, share in ((reading, first), (reading.without_first(), 1 - first)):
-            votes[line.text] += share * line.confidence
-            best[line.text] = max(best.get(line.text, line), line, key=lambda known: known.confidence)
+        own = 1.0
+        for position, sure in enumerate(reading.confidences):
+            shorter = reading.without(position)
+            if position == 0 or shorter.text in texts:
+                vote(shorter, own * (1 - sure))
+                own *= sure
+        vote(reading, own)
     return best[max(votes, key=votes.__getitem__)] if votes else Line("", ())
 
 

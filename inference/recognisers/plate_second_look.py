@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
+import cv2
 import numpy as np
 
-from core.types import Picture
+from core.types import Box, Picture
 from inference.decoders.ctc import Line
 from inference.decoders.db_text import TextBox
-from inference.images import FloatArray, quad_size
+from inference.images import FloatArray, quad_size, warp_quad
 from inference.recognisers.plate_finder import FoundPlate
 from inference.recognisers.plate_reading import best_reading
 from inference.text.finder import TextFinder, canvas_for
@@ -20,11 +22,11 @@ from inference.text.rows import join_rows
 _LOOKS = (((0.0, -0.08), 4.0), ((0.02, -0.05), 0.0))
 """Margin and least aspect: a plate seen from the side has narrow characters, and is easier to read when widened."""
 
+_SURE_CHARACTER = 0.7
 _LONG_SIDE = 256
 _BESIDE_REGION = 0.4
-_BELOW_REGION = 0.5
 _ABOVE_REGION = {False: 0.5, True: 1.3}
-"""Of the plate's height, for a plate with one row and one that may have two."""
+"""And below it, of the plate's height, for a plate with one row and one that may have two."""
 
 _MOST_BESIDE = 0.1
 
@@ -57,15 +59,28 @@ class ReadPlate:
 
     @property
     def may_have_two_rows(self) -> bool:
-        """Whether the number may: then the detector often marks, and the first look reads, little but the lower one."""
-        text = self.reading.text
-        is_short = len(text) <= _MOST_IN_ROW and any(c.isdigit() for c in text)
-        return self.found.double_row or (is_short and self._aspect < _ROW_ASPECT)
+        """Whether the number may: then the detector often marks, and the first look reads, little but one of them."""
+        return self.found.double_row or (len(self.reading.text) <= _MOST_IN_ROW and self._aspect < _ROW_ASPECT)
 
     @property
     def _aspect(self) -> float:
         width, height = quad_size(self.found.corners)
         return width / max(height, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """A plate with its surroundings, straightened."""
+
+    picture: Picture
+    plate: Box
+    """Where the plate is in it."""
+    transform: FloatArray
+    """(3, 3): from here to the camera's picture."""
+
+    def to_picture(self, points: FloatArray) -> FloatArray:
+        """Points (N, 2) from here to the camera's picture."""
+        return cast("FloatArray", cv2.perspectiveTransform(points[None], self.transform)[0])
 
 
 class SecondLook:
@@ -88,65 +103,69 @@ class SecondLook:
             strips = [[Strip(plates[i].picture, row, margin, least_aspect) for row in all_rows[i]] for i in unsettled]
             lines = iter(self._reader.read([strip for several in strips for strip in several]))
             for i, several in zip(unsettled, strips, strict=True):
-                readings[i].append(_joined([next(lines) for _ in several]))
+                readings[i].append(sum((next(lines) for _ in several), Line("", ())))
         return [
             replace(plate, reading=best_reading(several), rows=tuple(rows))
             for plate, several, rows in zip(plates, readings, all_rows, strict=True)
         ]
 
     def _find_rows(self, plates: Sequence[ReadPlate]) -> list[list[FloatArray]]:
-        spans = [_region(plate) for plate in plates]
-        regions = [plate.picture[y1:y2, x1:x2] for plate, (x1, y1, x2, y2) in zip(plates, spans, strict=True)]
-        found = self._lines.find(regions, [canvas_for(region, _LONG_SIDE) for region in regions])
+        regions = [_straighten(plate) for plate in plates]
+        pictures = [region.picture for region in regions]
+        found = self._lines.find(pictures, [canvas_for(picture, _LONG_SIDE) for picture in pictures])
         return [
-            _rows_of([replace(box, corners=box.corners + np.array(span[:2], np.float32)) for box in boxes], plate)
-            for plate, span, boxes in zip(plates, spans, found, strict=True)
+            [region.to_picture(row) for row in _rows_of(boxes, region, plate)]
+            for plate, region, boxes in zip(plates, regions, found, strict=True)
         ]
 
 
 def _agree(readings: list[Line]) -> bool:
-    texts = [reading.text for reading in readings]
-    return len(set(texts)) < len(texts)
+    """Whether a text was read twice, at least once without a doubtful character."""
+    surest: dict[str, float] = {}
+    for reading in readings:
+        sure = min(reading.confidences, default=0.0)
+        if max(sure, surest.get(reading.text, sure)) >= _SURE_CHARACTER and reading.text in surest:
+            return True
+        surest[reading.text] = max(sure, surest.get(reading.text, 0.0))
+    return False
 
 
-def _joined(lines: list[Line]) -> Line:
-    return Line("".join(line.text for line in lines), tuple(c for line in lines for c in line.confidences))
+def _straighten(plate: ReadPlate) -> _Region:
+    """The plate and its surroundings, seen from the front: there its rows are level, and what is beside them apart."""
+    width, height = (max(1, round(size)) for size in quad_size(plate.found.corners))
+    beside, above = _BESIDE_REGION * width, _ABOVE_REGION[plate.may_have_two_rows] * height
+    columns, rows = round(width + 2 * beside), round(height + 2 * above)
+    right, bottom = beside + width, above + height
+    flat = np.array([[beside, above], [right, above], [right, bottom], [beside, bottom]], np.float32)
+    to_picture = cast("FloatArray", cv2.getPerspectiveTransform(flat, plate.found.corners))
+    margin = beside / width, above / height
+    picture = warp_quad(plate.picture, plate.found.corners, columns, rows, margin)
+    return _Region(picture, (beside, above, right, bottom), to_picture)
 
 
-def _region(plate: ReadPlate) -> tuple[int, int, int, int]:
-    """The plate and its surroundings, x1, y1, x2, y2, at least one pixel of the picture."""
-    x1, y1, x2, y2 = plate.found.box
-    rows, columns = plate.picture.shape[:2]
-    beside, height = _BESIDE_REGION * (x2 - x1), y2 - y1
-    left = int(np.clip(x1 - beside, 0, columns - 1))
-    top = int(np.clip(y1 - _ABOVE_REGION[plate.may_have_two_rows] * height, 0, rows - 1))
-    right = int(np.clip(x2 + beside, left + 1, columns))
-    return left, top, right, int(np.clip(y2 + _BELOW_REGION * height, top + 1, rows))
-
-
-def _rows_of(boxes: list[TextBox], plate: ReadPlate) -> list[FloatArray]:
+def _rows_of(boxes: list[TextBox], region: _Region, plate: ReadPlate) -> list[FloatArray]:
     """The row of the number, the largest on the plate, and a second one of like size where there may be two."""
     # Stickers beside the plate must not be joined to its number.
-    beside = [box for box in boxes if _is_level_with(box, plate.found)]
-    rows = [row.corners for row in join_rows(beside) if _may_be_number(row.corners, plate)]
+    beside = [box for box in boxes if _is_level_with(box, region.plate)]
+    rows = [row.corners for row in join_rows(beside) if _may_be_number(row.corners, region.plate, plate)]
     if not rows:
         return []
     largest = max(rows, key=lambda corners: float(np.prod(quad_size(corners))))
     return [row for row in rows if row is largest or (plate.may_have_two_rows and _is_other_row(row, largest))]
 
 
-def _is_level_with(box: TextBox, found: FoundPlate) -> bool:
+def _is_level_with(box: TextBox, plate: Box) -> bool:
     x = float(box.corners[:, 0].mean())
-    slack = _MOST_BESIDE * (found.box[2] - found.box[0])
-    return found.box[0] - slack <= x <= found.box[2] + slack
+    slack = _MOST_BESIDE * (plate[2] - plate[0])
+    return plate[0] - slack <= x <= plate[2] + slack
 
 
-def _may_be_number(row: FloatArray, plate: ReadPlate) -> bool:
+def _may_be_number(row: FloatArray, box: Box, plate: ReadPlate) -> bool:
     x, y = row.mean(axis=0)
-    x1, y1, x2, y2 = plate.found.box
-    top = y1 - _ABOVE_REGION[True] * (y2 - y1) if plate.may_have_two_rows else y1
-    least_width = _LEAST_ROW_WIDTH[plate.may_have_two_rows] * quad_size(plate.found.corners)[0]
-    return bool(x1 <= x <= x2 and top <= y <= y2 and quad_size(row)[0] >= least_width)
+    x1, y1, x2, y2 = box
+    beyond = _ABOVE_REGION[True] * (y2 - y1) if plate.may_have_two_rows else 0.0
+    least_width = _LEAST_ROW_WIDTH[plate.may_have_two_rows] * (x2 - x1)
+    return bool(x1 <= x <= x2 and y1 - beyond <= y <= y2 + beyond and quad_size(row)[0] >= least_width)
 
 
 def _is_other_row(row: FloatArray, largest: FloatArray) -> bool:

@@ -32,6 +32,12 @@ _SURE_CHARACTER = 0.7
 _TWINS = "O0I1"
 """Characters that look the same on most plates, however often they are looked at."""
 
+_MOST_WEAK = 3
+"""Weak detections of a picture that are read."""
+
+_LEAST_BESIDE_STRONG = 0.15
+"""Score of a detection that is read beside a strong one: what is weaker is then mostly a part of the car."""
+
 _SURE_READING = 0.8
 _LEAST_READING = 0.5
 _SURE_PLATE = 0.4
@@ -61,22 +67,25 @@ class PlatesByCorners:
         places = [
             (index, pictures[index], found)
             for index, several in enumerate(self._plates.find(pictures))
-            for found in several
-            if _is_large(found)
+            for found in _worth_reading(several)
         ]
         readings = self._reader.read([Strip(picture, found.corners, _MARGIN) for _, picture, found in places])
         return [ReadPlate(*place, best_reading([reading])) for place, reading in zip(places, readings, strict=True)]
 
 
-def _is_large(found: FoundPlate) -> bool:
-    return quad_size(found.corners)[0] >= _LEAST_WIDTH
+def _worth_reading(found: Sequence[FoundPlate]) -> list[FoundPlate]:
+    """Large enough to be read, and of the weak ones, best first, only some."""
+    large = [plate for plate in found if quad_size(plate.corners)[0] >= _LEAST_WIDTH]
+    strong = [plate for plate in large if plate.score >= _SURE_PLATE]
+    least_score = _LEAST_BESIDE_STRONG if strong else 0.0
+    return [plate for plate in large[: len(strong) + _MOST_WEAK] if plate.score >= least_score]
 
 
 def _in_doubt(plate: ReadPlate) -> bool:
     """Whether a second look may help."""
     reading = plate.reading
     if plate.found.score < _SURE_PLATE:
-        return plate_likeness(reading.text) > 0 and reading.confidence >= _LEAST_READING
+        return len(reading.text) >= _FEWEST_CHARACTERS and reading.confidence >= _LEAST_READING
     telling = [c for character, c in zip(reading.text, reading.confidences, strict=True) if character not in _TWINS]
     return min(telling, default=1.0) < _SURE_CHARACTER or plate.is_high or plate.may_have_two_rows
 

@@ -20,6 +20,7 @@ def test_settings_are_completed_with_defaults() -> None:
         "min_length": 4,
         "gone_s": 5.0,
         "again_s": 60.0,
+        "regions": [],
     }
 
 
@@ -40,6 +41,8 @@ def test_settings_are_completed_with_defaults() -> None:
             {"gone_s": 100}, r"again_s \(60.0\) must not be less than gone_s \(100.0\)", id="again before gone"
         ),
         pytest.param([], r"settings: .*not \[\]", id="a list"),
+        pytest.param({"regions": "SK"}, r"regions: .*list.*regions \(list, default \[\]\)", id="no list"),
+        pytest.param({"regions": ["SK", "XX"]}, r"regions: .*No region 'XX'. Known: AT, BE", id="unknown region"),
     ],
 )
 def test_wrong_settings_are_refused(settings: Any, message: str) -> None:
@@ -50,7 +53,7 @@ def test_wrong_settings_are_refused(settings: Any, message: str) -> None:
 
 
 def test_unknown_recognition_names_the_valid_ones() -> None:
-    with pytest.raises(BadSettingError, match=r"'plate'.*Valid: plates"):
+    with pytest.raises(BadSettingError, match=r"'plate'.*Valid: .*plates"):
         new_judge("plate", 1, {})
 
 

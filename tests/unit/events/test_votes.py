@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.votes import MAX_TEXTS, PARTIAL_SIMILARITY, Votes, normalise, similarity
+from core.plates import normalise
+from events.votes import MAX_TEXTS, PARTIAL_SIMILARITY, Votes, similarity
 
 PLATE = st.text("ABKLMRS0123456789", min_size=1, max_size=9)
 

@@ -1,0 +1,1 @@
+"""Plates that were read, and the site's lists of plates."""
