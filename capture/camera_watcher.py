@@ -66,6 +66,7 @@ class CameraWatcher:
         while not self._stopped.is_set():
             try:
                 self._look()
+                self._wait_for_message()
             except Exception as error:  # whatever it is: without this thread no change is seen
                 if not failures:
                     unexpected = not isinstance(error, CamrecError)
@@ -74,7 +75,6 @@ class CameraWatcher:
                 self._stopped.wait(min(MAX_RETRY_S, 0.5 * 2.0**failures))
             else:
                 failures = 0
-                self._wait_for_message()
 
     def _look(self) -> None:
         if self._store is None:

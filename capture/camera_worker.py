@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -19,6 +19,7 @@ from capture.backoff import Backoff
 from capture.decoder import CorruptError, Decoder
 from capture.drops import Drops
 from capture.reasons import Reason
+from capture.recorder.camera_recorder import CameraRecorder
 from capture.sampler import Sampler
 from capture.stream import Stream, StreamError
 from capture.stream_clock import StreamClock
@@ -102,6 +103,7 @@ class CameraWorker:
         store: FrameWriter,
         sink: FrameSink,
         drops: Drops,
+        recorder: CameraRecorder | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -113,13 +115,14 @@ class CameraWorker:
             store: where the pixels go.
             sink: who hears of them.
             drops: counters of what is lost.
+            recorder: takes the packets.
             clock: of the machine by default.
             rng: jitter of the waits between tries.
         """
         self.camera = camera
         self.figures = Figures()
         self.sampler = Sampler(rates)
-        self._store, self._sink, self._drops = store, sink, drops
+        self._store, self._sink, self._drops, self._recorder = store, sink, drops, recorder
         self._clock = clock or SystemClock()
         self._backoff = Backoff(rng)
         self._stop = threading.Event()
@@ -191,30 +194,55 @@ class CameraWorker:
         self._last_picture_s = self._clock.monotonic()
         while not self._stop.is_set():
             opened_s = self._clock.monotonic()
-            with closing(Stream(self.camera.analysed_url, tls_verify=self.camera.tls_verify)) as stream:
+            with closing(self._open()) as stream:
                 self.sampler.restart()
-                self._play(stream)
+                with self._recorded(stream):
+                    self._play(stream)
                 if stream.is_finite:  # the last frame lasts as long as the others
                     self._stop.wait(stream.frame_interval_s)
             # Pictures of which each is a connection, and files of one frame, come no faster than they are asked for.
             self._stop.wait(max(0.0, opened_s + 1 / self.sampler.fps - self._clock.monotonic()))
 
+    def _open(self) -> Stream:
+        camera = self.camera
+        return Stream(camera.analysed_url, tls_verify=camera.tls_verify, with_sound=self._recorder is not None)
+
+    @contextmanager
+    def _recorded(self, stream: Stream) -> Iterator[None]:
+        if self._recorder is None:
+            yield
+            return
+        self._recorder.connected(stream.video, stream.sound)
+        try:
+            yield
+        finally:
+            self._recorder.disconnected()
+
     def _play(self, stream: Stream) -> None:
         decoder = Decoder(stream.video)
         stream_clock = StreamClock(paced=stream.is_paced)
         self.figures.codec = stream.video.codec_context.name
+        video_index = stream.video.index
         for packet in stream.packets():
             arrived_at = self._clock.now()
+            if packet.stream_index != video_index:
+                self._record(packet, arrived_at, is_video=False)
+                continue
             at_s = stream_clock.observe(stream.seconds(packet.pts if packet.dts is None else packet.dts), arrived_at)
             if at_s > arrived_at:
                 self._stop.wait(at_s - arrived_at)
             if self._stop.is_set():
                 return
             self.figures.received += 1
+            self._record(packet, at_s, is_video=True)
             self._apply_rates()
             for frame in self._decode(decoder, packet, at_s):
                 self._sample(decoder, frame, stream_clock.time_of(stream.seconds(frame.pts), otherwise=at_s))
             self._check_pictures_come()
+
+    def _record(self, packet: Packet[Any], at_s: float, *, is_video: bool) -> None:
+        if self._recorder is not None:
+            self._recorder.offer(packet, at_s, is_video)
 
     def _apply_rates(self) -> None:
         rates, self._new_rates = self._new_rates, None

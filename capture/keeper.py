@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import traceback
 from collections import deque
-from pathlib import Path
 
+from capture.disk_guard import DiskGuard
 from capture.drops import Drops
-from core.clock import Clock, SystemClock
 from core.errors import CamrecError, UnavailableError
 from core.types import FrameRef, Picture
 from storage.kept_frames import KeptFrame, KeptFrameStore
@@ -22,32 +20,24 @@ MAX_WAITING_BYTES = 64_000_000
 """Pixels that wait for the disk; frames beyond it are dropped."""
 MAX_WAITING_ROWS = 10_000
 """Rows that wait for the database: some minutes of 25 cameras."""
-MIN_FREE_BYTES = 500_000_000
-MIN_FREE_SHARE = 0.02
-"""Keeping stops where less than this, or than `MIN_FREE_BYTES`, is free: events and the database need the rest."""
 ROWS_INTERVAL_S = 1.0
 ROWS_RETRY_S = 2.0
-_DISK_CHECK_INTERVAL_S = 5.0
-_COMPLAINT_INTERVAL_S = 60.0
 
 
 class Keeper:
     """Two threads for all cameras of a process: a locked database must not keep files from being written."""
 
-    def __init__(
-        self, media: Media, folder: Path, rows: KeptFrameStore, drops: Drops, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, media: Media, disk: DiskGuard, rows: KeptFrameStore, drops: Drops) -> None:
         """Idle until `start`.
 
         Args:
             media: where the files go.
-            folder: the same place, to look how full its disk is.
+            disk: looks how full their disk is.
             rows: the table of kept frames.
             drops: counters of what is lost.
-            clock: of the machine by default.
         """
         self._media, self._rows, self._drops = media, rows, drops
-        self._disk = _DiskGuard(folder, clock or SystemClock())
+        self._disk = disk
         self._stopped = threading.Event()
         self._changed = threading.Condition()
         self._frames: deque[tuple[FrameRef, Picture]] = deque()
@@ -145,42 +135,4 @@ class Keeper:
             # From the left, the oldest may have been given up meanwhile.
             while self._unstored and self._unstored[0] in stored:
                 self._unstored.popleft()
-        return True
-
-
-class _DiskGuard:
-    """Looks now and then how full the disk is, and complains once a minute."""
-
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self._folder, self._clock = folder, clock
-        self._checked_s = self._complained_s = float("-inf")
-        self._has_room = True
-
-    def has_room(self) -> bool:
-        now_s = self._clock.monotonic()
-        if now_s - self._checked_s >= _DISK_CHECK_INTERVAL_S:
-            self._checked_s = now_s
-            self._has_room = self._look()
-        return self._has_room
-
-    def complain(self, message: str) -> None:
-        now_s = self._clock.monotonic()
-        if now_s - self._complained_s >= _COMPLAINT_INTERVAL_S:
-            self._complained_s = now_s
-            log.error("Frames are not kept: %s", message)
-
-    def _look(self) -> bool:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            usage = shutil.disk_usage(self._folder)
-        except OSError as error:
-            self.complain(f"{self._folder}: {error.strerror}")
-            return False
-        needed_bytes = max(MIN_FREE_BYTES, MIN_FREE_SHARE * usage.total)
-        if usage.free < needed_bytes:
-            self.complain(
-                f"{usage.free / 1e6:.0f} MB are free on the disk of {self._folder}, {needed_bytes / 1e6:.0f} MB must "
-                "be. Free some, or keep frames for a shorter time (CAMREC_FRAMES_DAYS)."
-            )
-            return False
         return True

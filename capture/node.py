@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 
 import redis
+from sqlalchemy.exc import DatabaseError
 
 from capture.backoff import Backoff
 from capture.camera_watcher import CameraWatcher
@@ -18,14 +19,17 @@ from capture.placement import Placement
 from capture.shard import Assign, Remove
 from capture.shard_process import ShardProcess
 from core import keys
-from core.errors import UnavailableError
+from core.errors import CamrecError, UnavailableError
 from core.redis_client import connect_redis
 from core.settings import Settings
 from storage.cameras import Camera, CameraStore
 from storage.database import Database
 from storage.frames.evidence import Evidence
 from storage.frames.store import FrameStore
+from storage.media import Media
+from storage.retention import expire_recordings
 from storage.secrets import Secrets
+from storage.segments import SegmentStore
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ STOP_TIMEOUT_S = 6.5
 """Shards end by themselves in a little less."""
 REDIS_TIMEOUT_S = 2.0
 SWEEP_INTERVAL_S = 30.0
+EXPIRY_INTERVAL_S = 10.0
 SIGN_OF_LIFE_INTERVAL_S = 2.0
 _TICK_S = 0.2
 
@@ -138,7 +143,7 @@ class CaptureNode:
     def _keep_house(self) -> None:
         """Sign of life, and memory of cameras that are gone."""
         client: redis.Redis | None = None
-        next_sweep_s = 0.0
+        next_sweep_s = next_expiry_s = 0.0
         while not self._stopped.wait(SIGN_OF_LIFE_INTERVAL_S):
             cameras = self._cameras
             try:
@@ -146,6 +151,9 @@ class CaptureNode:
                 self._give_sign_of_life(client)
             except (redis.RedisError, UnavailableError) as error:
                 log.debug("No sign of life given: %s", error)
+            if time.monotonic() >= next_expiry_s:
+                next_expiry_s = time.monotonic() + EXPIRY_INTERVAL_S
+                self._expire_recordings()
             if cameras is not None and time.monotonic() >= next_sweep_s:
                 next_sweep_s = time.monotonic() + SWEEP_INTERVAL_S
                 self._sweep(cameras)
@@ -161,6 +169,18 @@ class CaptureNode:
             "at": time.time(),
         }
         client.hset(keys.CAPTURE_NODES, node, json.dumps(sign))
+
+    def _expire_recordings(self) -> None:
+        """Here as well as by the jobs: room for what comes next must not depend on workers."""
+        settings = self._settings
+        store, media = SegmentStore(self._database), Media(settings.media_dir)
+        try:
+            removed = expire_recordings(settings, store, media, socket.gethostname(), time.time())
+        except (CamrecError, OSError, DatabaseError) as error:
+            log.warning("Old recordings were not deleted: %s", error)
+        else:
+            if removed:
+                log.info("Deleted %d segments of old recordings", removed)
 
     def _sweep(self, cameras: Mapping[int, Camera]) -> None:
         try:

@@ -12,14 +12,19 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 from capture.camera_worker import CameraWorker, Figures, State
+from capture.clips import ClipFeeder
+from capture.disk_guard import DiskGuard
 from capture.dispatcher import Dispatcher
 from capture.drops import Drops
 from capture.keeper import Keeper
 from capture.publisher import SOCKET_TIMEOUT_S, Publisher
 from capture.rates import KEEP, consumer_rates
+from capture.recorder.recorder import Recorder
 from capture.status import REDIS_TIMEOUT_S, StatusReporter
 from capture.stream import silence_ffmpeg
+from core.errors import UnavailableError
 from core.log import setup_logging
+from core.recognitions import RECOGNITIONS
 from core.redis_client import connect_redis
 from core.settings import Settings
 from core.types import FrameRef, Picture
@@ -68,6 +73,11 @@ class _FrameWriter:
                 self._store = FrameStore(self._settings)
         return self._store.write(camera_id, pixels, captured_at)
 
+    def write_clip_picture(self, camera_id: int, pixels: Picture, captured_at: float) -> None:
+        if self._store is None:
+            raise UnavailableError("The frame store is not open yet.")
+        self._store.write_clip_picture(camera_id, pixels, captured_at)
+
     def release(self, camera_id: int) -> None:
         if self._store is not None:
             self._store.release(camera_id)
@@ -80,18 +90,27 @@ class Shard:
         self._settings = settings
         self._drops = Drops()
         self._store = _FrameWriter(settings)
+        self._clips = ClipFeeder(self._store)
         self._database = Database(settings)
         self._publisher = Publisher(settings)
         self._dispatcher = Dispatcher(
             lambda: Tokens(connect_redis(settings, SOCKET_TIMEOUT_S)), self._publisher.publish, self._drops
         )
         media = Media(settings.media_dir)
-        self._keeper = Keeper(media, settings.media_dir, KeptFrameStore(self._database), self._drops)
+        disk = DiskGuard(
+            settings.media_dir,
+            settings.min_free,
+            "Frames are not kept",
+            "keep frames for a shorter time (CAMREC_FRAMES_DAYS)",
+        )
+        self._keeper = Keeper(media, disk, KeptFrameStore(self._database), self._drops)
+        self._recorder = Recorder(settings, self._database, self._drops)
         self._reporter = StatusReporter(
             lambda: connect_redis(settings, REDIS_TIMEOUT_S),
             lambda: list(self._workers.values()),
             self._keeper.newest_paths,
             self._drops,
+            self._recorder.status,
         )
         self._workers: dict[int, CameraWorker] = {}
         self._ending: list[CameraWorker] = []
@@ -100,13 +119,22 @@ class Shard:
         """Start the threads that cameras share."""
         self._dispatcher.start()
         self._keeper.start()
+        self._recorder.start()
         self._reporter.start()
 
     def offer(self, consumer: str, ref: FrameRef, pixels: Picture) -> None:
         """Hand a sampled frame on, without waiting for anybody."""
         if consumer == KEEP:
             self._keeper.offer(ref, pixels)
-        else:
+            return
+        shape = RECOGNITIONS[consumer].clip
+        try:
+            is_due = shape is None or self._clips.offer(consumer, shape, ref, pixels)
+        except UnavailableError as error:  # the other recognitions of the camera go on
+            log.debug("Camera %d has no room for clips: %s", ref.camera_id, error)
+            self._drops.count(ref.camera_id, "store")
+            return
+        if is_due:
             self._dispatcher.offer(consumer, ref.camera_id)
 
     def figures(self) -> list[Figures]:
@@ -119,6 +147,7 @@ class Shard:
             self._assign(message.camera)
         else:
             self._retire(message.camera_id)
+            self._recorder.retire(message.camera_id)
 
     def reap(self) -> None:
         """Let go of cameras whose threads have ended."""
@@ -127,6 +156,7 @@ class Shard:
         watched = self._workers.keys() | {w.camera.id for w in self._ending}
         for camera_id in {w.camera.id for w in ended} - watched:
             self._store.release(camera_id)
+            self._clips.forget(camera_id)
             self._drops.forget(camera_id)
 
     def stop(self) -> None:
@@ -137,7 +167,8 @@ class Shard:
             worker.stop()
         self._reporter.stop(0.1)
         self._dispatcher.stop(0.1)
-        self._keeper.stop(STOP_TIMEOUT_S / 2)
+        self._recorder.stop(STOP_TIMEOUT_S / 2)
+        self._keeper.stop(STOP_TIMEOUT_S / 4)
         for worker in workers:
             worker.join(max(0.0, deadline_s - time.monotonic()))
 
@@ -146,11 +177,12 @@ class Shard:
         if worker is not None and worker.camera == camera:
             return
         rates = consumer_rates(camera, self._settings)
+        recorder = self._recorder.assign(camera)
         if worker is not None and _may_go_on(worker, camera):
             worker.update(camera, rates)
             return
         self._retire(camera.id)
-        worker = CameraWorker(camera, rates, store=self._store, sink=self, drops=self._drops)
+        worker = CameraWorker(camera, rates, store=self._store, sink=self, drops=self._drops, recorder=recorder)
         self._workers[camera.id] = worker
         worker.start()
 
@@ -166,8 +198,8 @@ def _may_go_on(worker: CameraWorker, camera: Camera) -> bool:
     return worker.condition.state in {State.STREAMING, State.DISABLED} and _source(worker.camera) == _source(camera)
 
 
-def _source(camera: Camera) -> tuple[str, bool, bool]:
-    return camera.analysed_url, camera.tls_verify, camera.enabled
+def _source(camera: Camera) -> tuple[str, bool, bool, bool]:
+    return camera.analysed_url, camera.detect_url is None, camera.tls_verify, camera.enabled
 
 
 def run_shard(number: int, settings: Settings, control: Connection) -> None:

@@ -67,6 +67,7 @@ class StatusReporter:
         workers: Callable[[], Iterable[CameraWorker]],
         newest_paths: Callable[[], dict[int, str]],
         drops: Drops,
+        recording: Callable[[int], dict[str, Any]],
         clock: Clock | None = None,
     ) -> None:
         """Idle until `start`.
@@ -76,10 +77,11 @@ class StatusReporter:
             workers: of the cameras to report.
             newest_paths: camera → path of its newest kept frame, of those that are new.
             drops: counters of what was lost.
+            recording: camera → what there is to say of its recording.
             clock: of the machine by default.
         """
         self._connect, self._workers, self._newest_paths = connect, workers, newest_paths
-        self._drops = drops
+        self._drops, self._recording = drops, recording
         self._clock = clock or SystemClock()
         self._client: redis.Redis | None = None
         self._rates: dict[int, Rates] = {}
@@ -146,7 +148,9 @@ class StatusReporter:
         figures, condition, sampler = worker.figures, worker.condition, worker.sampler
         rates = self._rates.setdefault(worker.camera.id, Rates())
         counters = {"received": figures.received, "decoded": figures.decoded, "sampled": figures.sampled}
-        rates.add(self._clock.monotonic(), {**counters, **{f"served {kind}": n for kind, n in served.items()}})
+        recording = self._recording(worker.camera.id)
+        others = {"recorded": recording["bytes"], **{f"served {kind}": n for kind, n in served.items()}}
+        rates.add(self._clock.monotonic(), {**counters, **others})
         asked = recognition_rates(worker.camera)
         return {
             "state": condition.state,
@@ -164,4 +168,5 @@ class StatusReporter:
             "codec": figures.codec,
             "gop_s": sampler.gop_s,
             "key_frames_only": sampler.key_frames_only,
+            "recording": {**recording, "bytes_per_s": rates.per_second("recorded")},
         }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import av
 import av.logging
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -40,8 +42,13 @@ def silence_ffmpeg() -> None:
 class Stream:
     """An open stream. Not safe for threads; no call blocks for much longer than the time limits of `stream_options`."""
 
-    def __init__(self, url: str, *, tls_verify: bool = True) -> None:
+    def __init__(self, url: str, *, tls_verify: bool = True, with_sound: bool = False) -> None:
         """Connect.
+
+        Args:
+            url: what to open.
+            tls_verify: whether the server must show a certificate that is trusted.
+            with_sound: `packets` gives those of the sound, too.
 
         Raises:
             StreamError: with the reason, in words of `Reason`.
@@ -58,6 +65,8 @@ class Stream:
         except StreamError:
             self.close()
             raise
+        audio = self._container.streams.audio
+        self.sound: AudioStream | None = audio[0] if with_sound and audio and audio[0].codec_context else None
         self._got_packets = False
         self._has_clock = not self.is_still and (self.is_finite or self._container.format.name not in _NO_CLOCK_FORMATS)
         self._time_base_s = float(self.video.time_base or 0)
@@ -88,14 +97,16 @@ class Stream:
         """It comes faster than real time (or in bursts), and its packets are due at their timestamps."""
         return self.is_finite or self._container.format.name == "hls"
 
-    def packets(self) -> Iterator[Packet[VideoStream]]:
-        """The packets of the video, as they come. They end only where a file or a still picture ends.
+    def packets(self) -> Iterator[Packet[Any]]:
+        """The packets of the video and, where wanted, of the sound, as they come. They end only where a file or a
+        still picture ends.
 
         Raises:
             StreamError: the stream broke: a camera's stream has no normal end.
         """
+        wanted = [self.video] if self.sound is None else [self.video, self.sound]
         try:
-            for packet in self._container.demux(self.video):
+            for packet in self._container.demux(*wanted):
                 if packet.size:  # the empty one at the end would flush a decoder
                     self._got_packets = True
                     yield packet

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from capture import disk_guard
 from capture import keeper as keeper_module
+from capture.disk_guard import DiskGuard
 from capture.drops import Drops
 from capture.keeper import Keeper
 from core.errors import UnavailableError
 from core.types import FrameRef
+from storage import retention
 from storage.kept_frames import KeptFrame
 from storage.media import Media, decode_jpeg
 
@@ -34,7 +37,8 @@ class Rows:
 class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder, self.rows, self.drops = folder, Rows(), Drops()
-        self.keeper = Keeper(Media(folder), folder, self.rows, self.drops)  # type: ignore[arg-type]
+        disk = DiskGuard(folder, 0, "Frames are not kept", "free some")
+        self.keeper = Keeper(Media(folder), disk, self.rows, self.drops)  # type: ignore[arg-type]
 
     def offer(self, camera_id: int, count: int = 1) -> None:
         for number in range(count):
@@ -48,8 +52,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(keeper_module, "MIN_FREE_BYTES", 0)
-    monkeypatch.setattr(keeper_module, "MIN_FREE_SHARE", 0.0)
+    monkeypatch.setattr(retention, "MIN_FREE_SHARE", 0.0)
     return Bench(tmp_path / "media")
 
 
@@ -86,7 +89,7 @@ def test_frames_that_wait_for_the_disk_are_bounded(bench: Bench, monkeypatch: py
 
 
 def test_nearly_full_disk_is_left_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper_module, "MIN_FREE_SHARE", 1.0)
+    monkeypatch.setattr(disk_guard, "needed_bytes", lambda total_bytes, _min_free_bytes: total_bytes)
     bench.offer(5)
     bench.run()
     assert bench.drops.of(5) == {"disk_low": 1}

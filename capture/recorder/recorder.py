@@ -1,0 +1,124 @@
+"""The recording of all cameras of a process."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from capture.disk_guard import DiskGuard
+from capture.drops import Drops
+from capture.recorder.camera_recorder import CameraRecorder
+from capture.recorder.committer import Committer
+from capture.recorder.events import EventWatcher
+from capture.recorder.main_stream import MainStream
+from capture.recorder.writer import Writer
+from core.redis_client import connect_redis
+from core.settings import Settings
+from core.types import Event
+from storage.cameras import Camera
+from storage.database import Database
+from storage.events import EventStore
+from storage.segments import SegmentStore
+
+OPEN_EVENT_S = 60.0
+"""An event that nobody has written of for so long does not keep the recorder going."""
+REDIS_TIMEOUT_S = 2.0
+
+
+class Recorder:
+    """Makes a recorder for each camera; they share threads."""
+
+    def __init__(self, settings: Settings, database: Database, drops: Drops) -> None:
+        """Idle until `start`."""
+        media, node = settings.media_dir, socket.gethostname()
+        disk = DiskGuard(
+            media,
+            settings.min_free,
+            "Nothing is recorded",
+            "keep recordings for a shorter time (CAMREC_RECORDINGS_DAYS)",
+        )
+        self._cameras: dict[int, CameraRecorder] = {}
+        self._main_streams: dict[int, MainStream] = {}
+        self._segments = SegmentStore(database)
+        self._committer = Committer(media, node, self._segments, lambda: list(self._cameras))
+        self._writer = Writer(media, node, disk, self._committer, drops)
+        self._watcher = EventWatcher(
+            EventStore(database), lambda: connect_redis(settings, REDIS_TIMEOUT_S), self._heard
+        )
+
+    def start(self) -> None:
+        """Start the threads that cameras share."""
+        self._writer.start()
+        self._committer.start()
+        self._watcher.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End all segments, and the threads."""
+        self._watcher.stop()
+        for main_stream in self._main_streams.values():
+            main_stream.stop()
+        self._writer.stop(timeout_s / 2)
+        self._committer.stop(timeout_s / 2)
+
+    def assign(self, camera: Camera) -> CameraRecorder | None:
+        """Record a camera from now on, or follow its change.
+
+        Returns:
+            Where the packets of its analysed stream go; None: nowhere, the main stream is read by itself.
+        """
+        recorder = self._cameras.get(camera.id)
+        if recorder is None:
+            recorder = self._cameras[camera.id] = CameraRecorder(camera.id, camera.recording, self._writer)
+        else:
+            recorder.configure(camera.recording)
+        self._follow_main_stream(camera, recorder)
+        return None if camera.detect_url else recorder
+
+    def retire(self, camera_id: int) -> None:
+        """Record a camera no longer."""
+        main_stream = self._main_streams.pop(camera_id, None)
+        if main_stream is not None:
+            main_stream.stop()
+        if self._cameras.pop(camera_id, None) is not None:
+            self._writer.forget(camera_id)
+
+    def status(self, camera_id: int) -> dict[str, Any]:
+        """What the camera's status says of its recording."""
+        recorder, figures = self._cameras.get(camera_id), self._writer.figures(camera_id)
+        state = "off" if recorder is None else recorder.state
+        is_paused = figures.is_paused and state == "recording"
+        reasons = {"impossible": "unsupported_codec", "paused": "disk_full"}
+        return {
+            "mode": "off" if recorder is None else recorder.recording.mode,
+            "state": "paused" if is_paused else state,
+            "reason": reasons.get("paused" if is_paused else state),
+            "last_segment_at": figures.last_segment_at,
+            "segments": figures.segments,
+            "bytes": figures.bytes,
+            "gaps": figures.gaps,
+        }
+
+    def _follow_main_stream(self, camera: Camera, recorder: CameraRecorder) -> None:
+        running = self._main_streams.get(camera.id)
+        is_wanted = bool(camera.detect_url) and camera.enabled and camera.recording.mode != "off"
+        if running is not None and is_wanted and _source(running.camera) == _source(camera):
+            return
+        if running is not None:
+            self._main_streams.pop(camera.id).stop()
+        if is_wanted:
+            main_stream = self._main_streams[camera.id] = MainStream(camera, recorder)
+            main_stream.start()
+
+    def _heard(self, event: Event, changed_at: float) -> None:
+        recorder = self._cameras.get(event.camera_id)
+        if recorder is not None:
+            last_s = changed_at + OPEN_EVENT_S if event.ended_at is None else event.ended_at
+            recorder.want(event.id, event.started_at, last_s)
+            recording = recorder.recording
+            if recording.mode == "continuous":  # what was recorded before anybody knew of the event
+                from_s, to_s = event.started_at - recording.pre_s, last_s + recording.post_s
+                self._segments.mark_event(event.camera_id, from_s, to_s)
+
+
+def _source(camera: Camera) -> tuple[str, bool]:
+    return camera.url, camera.tls_verify

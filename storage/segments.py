@@ -1,0 +1,243 @@
+"""Segments of recordings in the database: what was recorded when, and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.database import Database
+from storage.models import SegmentRow
+
+RetentionClass = Literal["continuous", "event"]
+
+LONGEST_SEGMENT_S = 300.0
+"""No segment is longer: the recorder ends one whose camera sends no key frame, and queries rely on it."""
+MAX_SPAN_GAP_S = 0.25
+"""Two segments that are no further apart are one stretch of recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A file of recorded stream. It begins with a key frame and is playable by itself."""
+
+    camera_id: int
+    started_at: float
+    """Seconds since the epoch at which its first picture was taken."""
+    ended_at: float
+    """When the picture after its last one was, or would have been, taken."""
+    duration_s: float
+    """By the stream's own timestamps."""
+    path: str
+    """Below the media folder."""
+    size_bytes: int
+    codec: str
+    """``h264`` or ``hevc``."""
+    width: int
+    height: int
+    has_audio: bool
+    run: str
+    """Segments of one connection with the same codec parameters share it; their timestamps go on from file to file."""
+    key_times: tuple[float, ...]
+    """Of key frames, in seconds after the first picture; the first is 0."""
+    retention_class: RetentionClass
+    keep: bool = False
+    """Retention leaves it alone."""
+    node: str = ""
+    """Machine on whose disk it lies."""
+    id: int = 0
+
+
+class SegmentFile(NamedTuple):
+    """What a player needs of a segment. A day of a camera has 20 000 of them: rows are read without ORM and JSON."""
+
+    id: int
+    started_at: float
+    ended_at: float
+    duration_s: float
+    path: str
+    run: str
+
+
+Span = tuple[float, float]
+"""From, to, in seconds since the epoch."""
+
+
+class SegmentStore:
+    """Rows of segments."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, segments: Iterable[Segment]) -> int:
+        """Add rows for files that are whole on disk; a path that has a row already keeps it.
+
+        Returns:
+            How many were new.
+        """
+        rows = [_values(segment) for segment in segments]
+        if not rows:
+            return 0
+        with self._database.write() as session:
+            insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+            statement: Any = insert(SegmentRow).on_conflict_do_nothing(index_elements=["path"])
+            return sum(len(session.scalars(statement.values(**row).returning(SegmentRow.id)).all()) for row in rows)
+
+    def between(self, camera_id: int, from_s: float, to_s: float) -> list[Segment]:
+        """Segments of a camera that hold something of ``from_s <= t < to_s``, in order."""
+        query = select(SegmentRow).where(*_overlapping(camera_id, from_s, to_s)).order_by(SegmentRow.started_at)
+        with self._database.read() as session:
+            return [_segment(row) for row in session.scalars(query)]
+
+    def files(self, camera_id: int, from_s: float, to_s: float) -> list[SegmentFile]:
+        """As `between`, and only what a player needs."""
+        columns = (getattr(SegmentRow, name) for name in SegmentFile._fields)
+        query = select(*columns).where(*_overlapping(camera_id, from_s, to_s)).order_by(SegmentRow.started_at)
+        with self._database.read() as session:
+            return [SegmentFile(*row) for row in session.execute(query)]
+
+    def path_of(self, segment_id: int) -> str | None:
+        """Where a segment lies, below the media folder."""
+        with self._database.read() as session:
+            return session.scalar(select(SegmentRow.path).where(SegmentRow.id == segment_id))
+
+    def spans(self, camera_id: int, from_s: float, to_s: float) -> list[Span]:
+        """The stretches of ``from_s <= t < to_s`` that are recorded, in order and without overlaps."""
+        query = (
+            select(SegmentRow.started_at, SegmentRow.ended_at)
+            .where(*_overlapping(camera_id, from_s, to_s))
+            .order_by(SegmentRow.started_at)
+        )
+        with self._database.read() as session:
+            recorded = [(row.started_at, row.ended_at) for row in session.execute(query)]
+        return [(max(start, from_s), min(end, to_s)) for start, end in merged_spans(recorded)]
+
+    def newest(self, camera_id: int) -> Segment | None:
+        """The camera's latest segment."""
+        query = select(SegmentRow).where(SegmentRow.camera_id == camera_id).order_by(SegmentRow.started_at.desc())
+        with self._database.read() as session:
+            row = session.scalars(query.limit(1)).first()
+            return None if row is None else _segment(row)
+
+    def paths(self, camera_id: int, node: str, from_s: float = 0.0) -> dict[str, int]:
+        """Path → bytes of the segments of a camera on a machine that started at that time or later."""
+        query = select(SegmentRow.path, SegmentRow.size_bytes)
+        query = query.where(SegmentRow.camera_id == camera_id, SegmentRow.started_at >= from_s, SegmentRow.node == node)
+        with self._database.read() as session:
+            return {row.path: row.size_bytes for row in session.execute(query)}
+
+    def camera_ids(self, node: str) -> set[int]:
+        """Cameras that have segments on a machine."""
+        with self._database.read() as session:
+            return set(session.scalars(select(SegmentRow.camera_id).where(SegmentRow.node == node).distinct()))
+
+    def forget(self, paths: Sequence[str]) -> None:
+        """Delete the rows of files that are gone."""
+        with self._database.write() as session:
+            session.execute(delete(SegmentRow).where(SegmentRow.path.in_(paths)))
+
+    def set_keep(self, camera_id: int, from_s: float, to_s: float, keep: bool) -> int:
+        """Lock (or unlock) what was recorded in a range against retention; returns how many segments that are."""
+        query = update(SegmentRow).where(*_overlapping(camera_id, from_s, to_s)).values(keep=keep)
+        with self._database.write() as session:
+            return len(session.scalars(query.returning(SegmentRow.id)).all())
+
+    def mark_event(self, camera_id: int, from_s: float, to_s: float) -> int:
+        """What was recorded in a range belongs to an event and stays as long; returns how many segments changed."""
+        query = update(SegmentRow).where(
+            *_overlapping(camera_id, from_s, to_s), SegmentRow.retention_class == "continuous"
+        )
+        with self._database.write() as session:
+            return len(session.scalars(query.values(retention_class="event").returning(SegmentRow.id)).all())
+
+    def total_bytes(self, node: str) -> int:
+        """Disk that the segments of a machine take."""
+        query = select(func.coalesce(func.sum(SegmentRow.size_bytes), 0)).where(SegmentRow.node == node)
+        with self._database.read() as session:
+            return session.scalar(query) or 0
+
+    def expire(self, retention_class: RetentionClass, before_s: float, node: str, limit: int) -> list[Segment]:
+        """Delete at most ``limit`` rows of the oldest segments of a class that ended before that time; return them."""
+        query = _expendable(retention_class, node).where(SegmentRow.ended_at < before_s).limit(limit)
+        return self._take(query, lambda _taken: True)
+
+    def expire_bytes(self, excess_bytes: int, node: str, limit: int) -> list[Segment]:
+        """Delete rows of the least worth, at most ``limit``, until their files hold that many bytes; return them.
+
+        Continuous recordings go before those of events, older ones before newer.
+        """
+        taken: list[Segment] = []
+        for retention_class in ("continuous", "event"):
+            query = _expendable(retention_class, node).limit(limit - len(taken))
+            missing_bytes = excess_bytes - sum(s.size_bytes for s in taken)
+            if missing_bytes > 0 and len(taken) < limit:
+                taken += self._take(query, lambda part, m=missing_bytes: sum(s.size_bytes for s in part) < m)
+        return taken
+
+    def _take(self, query: Any, wants_more: Any) -> list[Segment]:
+        taken: list[Segment] = []
+        with self._database.write() as session:
+            for row in session.scalars(query):
+                if not wants_more(taken):
+                    break
+                taken.append(_segment(row))
+            session.execute(delete(SegmentRow).where(SegmentRow.id.in_([s.id for s in taken])))
+        return taken
+
+
+def merged_spans(recorded: Iterable[Span]) -> list[Span]:
+    """Stretches that overlap or touch → one; the input is ordered by its starts."""
+    spans: list[Span] = []
+    for start, end in recorded:
+        if spans and start <= spans[-1][1] + MAX_SPAN_GAP_S:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _overlapping(camera_id: int, from_s: float, to_s: float) -> tuple[Any, ...]:
+    return (
+        SegmentRow.camera_id == camera_id,
+        SegmentRow.started_at > from_s - LONGEST_SEGMENT_S,
+        SegmentRow.started_at < to_s,
+        SegmentRow.ended_at > from_s,
+    )
+
+
+def _expendable(retention_class: str, node: str) -> Any:
+    return (
+        select(SegmentRow)
+        .where(SegmentRow.retention_class == retention_class, SegmentRow.node == node, SegmentRow.keep.is_(False))
+        .order_by(SegmentRow.ended_at)
+    )
+
+
+def _values(segment: Segment) -> dict[str, Any]:
+    values = asdict(segment)
+    del values["id"]
+    return {**values, "key_times": list(segment.key_times)}
+
+
+def _segment(row: SegmentRow) -> Segment:
+    return Segment(
+        camera_id=row.camera_id,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        duration_s=row.duration_s,
+        path=row.path,
+        size_bytes=row.size_bytes,
+        codec=row.codec,
+        width=row.width,
+        height=row.height,
+        has_audio=row.has_audio,
+        run=row.run,
+        key_times=tuple(row.key_times),
+        retention_class="event" if row.retention_class == "event" else "continuous",
+        keep=row.keep,
+        node=row.node,
+        id=row.id,
+    )
