@@ -21,6 +21,8 @@ class Access:
     """The least role, or `PUBLIC`."""
     url_token: bool = False
     """Whether a short-lived token in the URL will do: pictures and streams, which browsers fetch without headers."""
+    playback_token: bool = False
+    """Whether the token that a playlist puts into its URLs will do: players fetch its segments for hours."""
     metrics_token: bool = False
     """Whether the fixed token for metrics will do."""
 

@@ -70,9 +70,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         super().__init__(name, import_name, url_prefix=url_prefix, description=description)
         self._prepare_doc_cbks += [self._prepare_access_doc, self._prepare_operation_id]
 
-    def role(self, role: Role | None, *, url_token: bool = False, metrics_token: bool = False) -> Callable[[F], F]:
+    def role(
+        self,
+        role: Role | None,
+        *,
+        url_token: bool = False,
+        playback_token: bool = False,
+        metrics_token: bool = False,
+    ) -> Callable[[F], F]:
         """Decorator: the least role that may call this; `PUBLIC`: everybody."""
-        return declare(Access(role, url_token, metrics_token))
+        return declare(Access(role, url_token, playback_token, metrics_token))
 
     def route(self, rule: str, **options: Any) -> Callable[[F], F]:
         """Decorator: the URL of a view or of a `MethodView`."""
@@ -96,6 +103,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     def alt_response(self, status_code: int, response: str | None = None, **options: Any) -> Callable[[F], F]:
         """Decorator: another answer that the view may give, for the documentation."""
         decorator: Callable[[F], F] = super().alt_response(status_code, response, **options)
+        return decorator
+
+    def doc(self, **fields: Any) -> Callable[[F], F]:
+        """Decorator: more for the documentation, as OpenAPI has it."""
+        decorator: Callable[[F], F] = super().doc(**fields)
         return decorator
 
     def picture(self, *, content_type: str = JPEG, description: str | None = None) -> Callable[[F], F]:

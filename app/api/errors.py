@@ -16,7 +16,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from core.camera_url import BadUrlError
 from core.errors import BadSettingError, CamrecError, UnavailableError
 from core.redact import redact
+from inference.catalogue import MissingModelError
 from storage.cameras import CameraExistsError, CameraNotFoundError, CredentialsMissingError
+from storage.identities import BadSplitError, IdentityNotFoundError
+from storage.plate_lists import BadPlateEntryError, PlateListExistsError, PlateListNotFoundError
 
 RETRY_AFTER_S = 2
 
@@ -61,6 +64,12 @@ CAMREC_ERRORS: dict[type[CamrecError], tuple[int, str]] = {
     CredentialsMissingError: (422, "credentials_missing"),
     BadUrlError: (422, "bad_url"),
     BadSettingError: (422, "bad_setting"),
+    PlateListNotFoundError: (404, "plate_list_not_found"),
+    PlateListExistsError: (409, "plate_list_exists"),
+    BadPlateEntryError: (422, "bad_plate_entry"),
+    IdentityNotFoundError: (404, "identity_not_found"),
+    BadSplitError: (422, "bad_split"),
+    MissingModelError: (503, "model_missing"),
     RedisUnavailableError: (503, "redis_unavailable"),
     UnavailableError: (503, "unavailable"),
 }

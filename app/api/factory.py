@@ -15,6 +15,7 @@ from app.api.auth.gate import install_gate
 from app.api.auth.routes import blp as auth
 from app.api.blueprint import SECURITY_SCHEMES
 from app.api.cameras.routes import blp as cameras
+from app.api.clips.routes import blp as clips
 from app.api.cursors import MAX_ID
 from app.api.docs.routes import make_docs
 from app.api.errors import answer_error
@@ -22,10 +23,14 @@ from app.api.events.routes import blp as events
 from app.api.fields import MAX_CAMERA_ID, Cursor, Time
 from app.api.frames.routes import blp as frames
 from app.api.health.routes import blp as health
+from app.api.identities.routes import blp as identities
 from app.api.lifecycle import install_lifecycle
 from app.api.metrics.collector import SystemCollector
 from app.api.metrics.routes import blp as metrics
 from app.api.models.routes import blp as models
+from app.api.plates.routes import blp as plates
+from app.api.playback.routes import blp as playback
+from app.api.reid.routes import blp as reid
 from app.api.services import attach, make_services
 from core.clock import Clock
 from core.settings import Settings
@@ -33,7 +38,7 @@ from core.settings import Settings
 OPENAPI_VERSION = "3.1.0"
 
 MAX_BODY_BYTES = 1_000_000
-RESOURCES = (auth, cameras, frames, events, models, health, metrics)
+RESOURCES = (auth, cameras, playback, frames, events, clips, plates, identities, reid, models, health, metrics)
 
 
 class ErrorSchema(Schema):

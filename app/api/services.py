@@ -12,18 +12,27 @@ from prometheus_client import CollectorRegistry
 from app.api.auth.login import Authenticator
 from app.api.events.feed import EventBell
 from app.api.health.monitor import HealthMonitor
+from app.api.jobs_link import JobsLink
 from app.api.metrics.requests import RequestFigures
+from app.api.person_look import PersonLook
 from app.api.redis_link import RedisLink
 from app.api.streams import StreamPool
 from core.clock import Clock, SystemClock
 from core.settings import Settings
+from reid.live_index import LiveIndex
 from storage.cameras import CameraStore
+from storage.clips.events import EventClips
+from storage.clips.store import ClipStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.frames.store import FrameStore
+from storage.gallery import GalleryStore
+from storage.identities import IdentityStore
 from storage.kept_frames import KeptFrameStore
 from storage.media import Media
+from storage.plate_lists import PlateListStore
 from storage.secrets import Secrets
+from storage.segments import SegmentStore
 from storage.users import UserStore
 
 _EXTENSION = "camrec"
@@ -40,7 +49,15 @@ class Services:
     cameras: CameraStore
     users: UserStore
     events: EventStore
+    plate_lists: PlateListStore
+    identities: IdentityStore
+    gallery: LiveIndex
+    persons: PersonLook
     kept_frames: KeptFrameStore
+    segments: SegmentStore
+    clips: ClipStore
+    event_clips: EventClips
+    jobs: JobsLink
     media: Media
     frames: FrameStore
     redis_link: RedisLink
@@ -70,15 +87,24 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
     clock = clock or SystemClock()
     database, secrets, redis_link = Database(settings), Secrets(settings.data), RedisLink(settings)
     users, metrics = UserStore(database), CollectorRegistry()
+    cameras, segments, clips = CameraStore(database, secrets), SegmentStore(database), ClipStore(database, clock.now)
     return Services(
         settings=settings,
         clock=clock,
         database=database,
         secrets=secrets,
-        cameras=CameraStore(database, secrets),
+        cameras=cameras,
         users=users,
         events=EventStore(database),
+        plate_lists=PlateListStore(database),
+        identities=IdentityStore(database),
+        gallery=LiveIndex(GalleryStore(database)),
+        persons=PersonLook(settings),
         kept_frames=KeptFrameStore(database),
+        segments=segments,
+        clips=clips,
+        event_clips=EventClips(database, clips, segments, cameras),
+        jobs=JobsLink(settings),
         media=Media(settings.media_dir),
         frames=FrameStore(settings),
         redis_link=redis_link,

@@ -9,6 +9,8 @@ from typing import Any
 import psutil
 import redis
 
+from core import keys
+
 SILENT_AFTER_S = 8.0
 """Who has said nothing for so long is taken for dead."""
 
@@ -26,6 +28,16 @@ def alive(client: redis.Redis, key: str, now: float) -> dict[str, dict[str, Any]
     """
     signs = {as_text(name): json.loads(raw) for name, raw in client.hgetall(key).items()}
     return {n: s for n, s in signs.items() if now - float(s.get("at", 0)) < SILENT_AFTER_S and not _is_gone(s)}
+
+
+def missing_models(client: redis.Redis, now: float) -> dict[str, str]:
+    """Recognition → why a worker cannot recognise, with the command that brings the model.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+    """
+    workers = alive(client, keys.WORKERS, now).values()
+    return {kind: text for worker in workers for kind, text in (worker.get("missing") or {}).items()}
 
 
 def _is_gone(sign: dict[str, Any]) -> bool:

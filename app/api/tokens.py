@@ -10,6 +10,7 @@ from core.clock import Clock
 from storage.users import User
 
 ALGORITHM = "HS256"
+EXPIRED = "expired_token"
 
 
 class BadTokenError(Exception):
@@ -42,6 +43,14 @@ class TokenSigner:
         claims = {"sub": user.name, "ver": user.token_version, "iat": int(now), "exp": int(now + self.lifetime_s)}
         return jwt.encode(claims, self._key, ALGORITHM)
 
+    def has_signed(self, token: str) -> bool:
+        """Whether a token is of this purpose, however old."""
+        try:
+            self.read(token)
+        except BadTokenError as error:
+            return error.code == EXPIRED
+        return True
+
     def read(self, token: str) -> Claims:
         """The claims of a token.
 
@@ -60,5 +69,5 @@ class TokenSigner:
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise BadTokenError("invalid_token", "This token is not one of ours.") from None
         if self._clock.now() >= expires_at:
-            raise BadTokenError("expired_token", "This token has expired: log in again.")
+            raise BadTokenError(EXPIRED, "This token has expired: log in again.")
         return Claims(name, version)

@@ -21,9 +21,14 @@ COMMANDS = {
     "worker": ("app.cli.worker:worker", "Run one worker."),
     "beat": ("app.cli.worker:beat", "Run the scheduler of regular jobs alone."),
     "cameras": ("app.cli.cameras:cameras", "Add, list, remove and import cameras."),
+    "recordings": ("app.cli.recordings:recordings", "Compare recordings with their index."),
     "users": ("app.cli.users:users", "Say who may log in."),
     "models": ("app.cli.models:models", "See which models are there, and fetch others."),
     "recognise": ("app.cli.recognise:recognise", "Run a recognition over pictures or videos, with no server."),
+    "reid": ("app.cli.reid:reid", "Search persons in a folder of pictures, and calibrate the site's thresholds."),
+    "clips": ("app.cli.clips:clips", "Check that clips are genuine."),
+    "backup": ("app.cli.backup:backup", "Write a backup, while the system runs."),
+    "restore": ("app.cli.backup:restore", "Restore a backup into an empty data folder."),
     "serve-rtsp": ("app.cli.serve_rtsp:serve_rtsp", "Play video files as RTSP cameras."),
 }
 """Name → (module:attribute, summary). Imported when named: no command waits for the libraries of another."""

@@ -23,7 +23,7 @@ from app.cli.tables import print_table
 from core import keys
 from core.errors import CamrecError, UnavailableError
 from core.redis_client import connect_redis
-from storage.cameras import Camera, CameraNotFoundError, CameraRecognition
+from storage.cameras import RECORDING_MODES, Camera, CameraNotFoundError, CameraRecognition
 
 FAULTS_SHOWN = 50
 
@@ -72,6 +72,7 @@ def cameras() -> None:
 @click.option("--disabled", is_flag=True, help="Do not watch it yet.")
 @click.option("--no-tls-verify", is_flag=True, help="Take any certificate of the camera.")
 @click.option("--keep-fps", type=float, help="Frames a second kept on disk; without, CAMREC_KEEP_FPS.")
+@click.option("--record", type=click.Choice(RECORDING_MODES), help="When it is recorded; without, around events.")
 def add(
     *,
     name: str,
@@ -82,6 +83,7 @@ def add(
     disabled: bool,
     no_tls_verify: bool,
     keep_fps: float | None,
+    record: str | None,
 ) -> None:
     """Add a camera. `ps` shows URL with its password to every user of this machine: with - it is read from standard
     input (the first line; the second is a --detect-url of -)."""
@@ -89,6 +91,8 @@ def add(
     options = {"enabled": not disabled, "tls_verify": not no_tls_verify, "keep_fps": keep_fps}
     content: dict[str, Any] = {k: v for k, v in {**given, **options}.items() if v is not None}
     content["recognitions"] = [asdict(r) for r in recognitions]
+    if record is not None:
+        content["recording"] = {"mode": record}
     with open_services() as services:
         checked, faults = check_entries([Entry("", content)], [], allow_files=services.settings.allow_files)
         if faults:

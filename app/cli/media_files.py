@@ -36,10 +36,15 @@ def is_picture(path: Path) -> bool:
         UnreadableFileError: there is no such file, or it may not be read.
     """
     try:
+        if not path.is_file():  # a pipe would wait for a writer
+            raise UnreadableFileError("not a file" if path.exists() else "no such file")
         with path.open("rb"):
             pass
+        str(path).encode()  # OpenCV crashes on a name that is not UTF-8
     except OSError as error:
         raise UnreadableFileError(f"cannot be opened: {error.strerror}") from error
+    except UnicodeEncodeError:
+        raise UnreadableFileError("its name is not UTF-8: rename it") from None
     return bool(cv2.haveImageReader(str(path)))
 
 
@@ -77,6 +82,8 @@ class VideoFile:
             self._container.close()
             raise UnreadableFileError("no picture in it: expected a video stream")
         self._pacer = Pacer(fps)
+        self.sampled = 0
+        """Frames that were given so far."""
         self.duration_s = (self._container.duration or 0) / av.time_base
 
     def __enter__(self) -> VideoFile:
@@ -100,6 +107,7 @@ class VideoFile:
                     continue
                 first_s = frame.time if first_s is None else first_s
                 if self._pacer.take(frame.time - first_s):
+                    self.sampled += 1
                     yield VideoFrame(frame.time - first_s, cast(Picture, frame.to_ndarray(format="bgr24")))
         except FFmpegError as error:
             raise UnreadableFileError(f"damaged video: {error.strerror}") from error

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,28 +15,44 @@ from typing import Any
 import click
 
 from app.cli.media_files import UnreadableFileError, VideoFile, VideoFrame, is_picture, read_picture
+from app.cli.video_clips import clips_of
 from core.recognitions import RECOGNITIONS
 from core.settings import Settings, get_settings
-from core.types import Detection, Event, FrameRef, Observation
+from core.types import Clip, Detection, Event, FrameRef, Observation, Picture
 from events import new_judge
+from events.plate_formats import check_regions, fold
 from inference.catalogue import ModelStore
 from inference.recognisers import Recogniser, build_recogniser
+from inference.recognisers.plates import PlateRecogniser
+from reid.gallery import MemoryGallery
+from reid.live_index import LiveIndex
+from reid.matching import Matcher
 
 LONG_VIDEO_S = 10.0
 """A video of this length shows how far it is, if somebody looks at standard error."""
 
 _NO_CAMERA = 0
 
+Sample = tuple[VideoFrame, Picture | Clip]
+"""A frame, and what is recognised: its picture, or the clip that ends with it."""
+
 
 @click.command()
 @click.argument("kind", type=click.Choice(list(RECOGNITIONS)))
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-def recognise(kind: str, paths: tuple[Path, ...], as_json: bool) -> None:
+@click.option(
+    "--regions",
+    metavar="CODE,…",
+    default="",
+    help="Whose plates are seen, e.g. TW or SK,CZ: confused characters are put right by their formats (plates only).",
+)
+def recognise(kind: str, paths: tuple[Path, ...], as_json: bool, regions: str) -> None:
     """Run one recognition over pictures or videos: a line for each picture, a line for each event of a video.
 
     After the events of a video comes a line that sums it up. A file that cannot be read makes the exit status 1.
     """
+    judge_settings = _judge_settings(kind, regions)
     settings = get_settings()
     threads = len(os.sched_getaffinity(0))
     recogniser = build_recogniser(kind, ModelStore(settings.models_dir), gpu=settings.gpu, threads=threads)
@@ -43,66 +60,106 @@ def recognise(kind: str, paths: tuple[Path, ...], as_json: bool) -> None:
     show = _show_json if as_json else _show_text
     is_whole = True
     for path in paths:
-        for line in _lines(kind, path, recogniser, settings):
+        for line in _lines(kind, path, recogniser, settings, judge_settings):
             is_whole = is_whole and "error" not in line
             show({"path": str(path), "kind": kind, **line})
     if not is_whole:
         sys.exit(1)
 
 
-def _lines(kind: str, path: Path, recogniser: Recogniser, settings: Settings) -> Iterator[dict[str, Any]]:
+def _judge_settings(kind: str, regions: str) -> dict[str, Any]:
+    if not regions:
+        return {}
+    if kind != "plates":
+        raise click.UsageError(f"--regions is for plates, not for {kind}.")
+    return {"regions": list(check_regions(code.strip() for code in regions.split(",")))}
+
+
+def _look_at(recogniser: Recogniser, picture: Picture, judge_settings: dict[str, Any]) -> tuple[Detection, ...]:
+    """What is on a still picture. Nothing is judged, so that plates are put right here."""
+    if not isinstance(recogniser, PlateRecogniser):
+        return recogniser.recognise([picture])[0]
+    codes = judge_settings.get("regions", ())
+    return tuple(replace(d, text=fold(d.text or "", codes)) for d in recogniser.recognise_still(picture))
+
+
+def _lines(
+    kind: str, path: Path, recogniser: Recogniser, settings: Settings, judge_settings: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     try:
         if is_picture(path):
-            (detections,) = recogniser.recognise([read_picture(path)])
+            if RECOGNITIONS[kind].clip is not None:
+                raise UnreadableFileError(f"a picture: {kind} looks at motion, and needs a video")
+            detections = _look_at(recogniser, read_picture(path), judge_settings)
             yield {"at": 0.0, "detections": [d.as_json() for d in detections]}
         else:
             with VideoFile(path, RECOGNITIONS[kind].default_fps) as video:
-                yield from _video_lines(kind, path, video, recogniser, settings.max_batch)
+                yield from _video_lines(kind, path, video, recogniser, settings.max_batch, judge_settings)
     except UnreadableFileError as error:
         yield {"error": str(error)}
 
 
 def _video_lines(
-    kind: str, path: Path, video: VideoFile, recogniser: Recogniser, max_batch: int
+    kind: str, path: Path, video: VideoFile, recogniser: Recogniser, max_batch: int, judge_settings: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    judge = new_judge(kind, _NO_CAMERA, {})
+    judge = new_judge(kind, _NO_CAMERA, judge_settings, matcher=_matcher(kind))
     events: dict[str, Event] = {}
-    count, damage = 0, None
+    highest, damage = 0.0, None
     with _progress(path, video.duration_s) as advance:
-        frames = video.frames()
+        samples = _samples(kind, video)
         while damage is None:
-            batch, damage = _next_batch(frames, max_batch)
+            batch, damage = _next_batch(samples, max_batch)
             if not batch:
                 break
-            count += len(batch)
             for observation in _observations(kind, batch, recogniser):
                 events.update((event.id, event) for event in judge.observe(observation))
-            advance(batch[-1].at_s)
-    if count == 0 and damage is not None:
+                highest = max(highest, *(d.score for d in observation.detections), 0.0)
+            advance(batch[-1][0].at_s)
+    if video.sampled == 0 and damage is not None:
         raise damage
     events.update((event.id, event) for event in judge.finish())
     in_order = sorted(events.values(), key=lambda event: event.started_at)
     plain = [_event_json(event) for event in in_order]
     for event, one in zip(in_order, plain, strict=True):
         yield {"at": one["at"], "detections": _shown_by(event), "events": [one]}
-    summary = {"frames": count, "score": max((one["score"] for one in plain), default=0.0), "events": plain}
+    # A clip has one score, which tells how near an event was; of frames only events have a score of that meaning.
+    without = round(highest, 4) if RECOGNITIONS[kind].clip else 0.0
+    score = max((one["score"] for one in plain), default=without)
+    summary = {"frames": video.sampled, "score": score, "events": plain}
     # What came before the damage is told all the same.
     yield summary if damage is None else {**summary, "error": str(damage)}
 
 
-def _next_batch(frames: Iterator[VideoFrame], size: int) -> tuple[list[VideoFrame], UnreadableFileError | None]:
-    batch: list[VideoFrame] = []
+def _matcher(kind: str) -> Matcher | None:
+    """What the judge of this kind asks beyond its camera: for `reid` a gallery that ends with the video."""
+    if kind != "reid":
+        return None
+    gallery = MemoryGallery()
+    return Matcher(gallery, LiveIndex(gallery))
+
+
+def _samples(kind: str, video: VideoFile) -> Iterator[Sample]:
+    """What is recognised: each frame, or each clip with its newest frame."""
+    shape = RECOGNITIONS[kind].clip
+    if shape is not None:
+        return clips_of(video.frames(), shape)
+    return ((frame, frame.picture) for frame in video.frames())
+
+
+def _next_batch(samples: Iterator[Sample], size: int) -> tuple[list[Sample], UnreadableFileError | None]:
+    batch: list[Sample] = []
     try:
-        batch.extend(islice(frames, size))
+        batch.extend(islice(samples, size))
     except UnreadableFileError as error:
         return batch, error
     return batch, None
 
 
-def _observations(kind: str, batch: list[VideoFrame], recogniser: Recogniser) -> Iterable[Observation]:
-    seen = recogniser.recognise([frame.picture for frame in batch])
-    for frame, detections in zip(batch, seen, strict=True):
-        height, width = frame.picture.shape[:2]
+def _observations(kind: str, batch: list[Sample], recogniser: Recogniser) -> Iterable[Observation]:
+    seen = recogniser.recognise([sample for _, sample in batch])
+    for (frame, sample), detections in zip(batch, seen, strict=True):
+        # Boxes are pixels of what was recognised.
+        height, width = (sample.pictures[0] if isinstance(sample, Clip) else sample).shape[:2]
         ref = FrameRef(_NO_CAMERA, 1 + round(frame.at_s * 1e6), frame.at_s, width, height)
         yield Observation(ref, kind, detections, recogniser.model)
 

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from core.errors import CamrecError
 from core.settings import get_settings
 
 
@@ -28,7 +29,10 @@ def worker(queues: str, gpu: int | None, concurrency: int | None, name: str | No
     from tasks import app
     from tasks.worker_class import class_of
 
-    kind = class_of(queues.split(",")).name
+    try:
+        kind = class_of(queues.split(",")).name
+    except CamrecError as error:
+        raise click.UsageError(str(error)) from None
     device = "" if gpu is None else f"-gpu{gpu}"
     arguments = [
         "--quiet",

@@ -97,7 +97,7 @@ def test_no_pictures_give_nothing_and_no_picture_is_refused(recogniser: PlateRec
         recogniser.recognise([np.zeros((4, 4), np.uint8)])
 
 
-def test_both_rows_of_a_plate_are_read(by_corners: PlateRecogniser, cars: list[Car]) -> None:
+def test_both_rows_of_a_plate_are_read(recogniser: PlateRecogniser, cars: list[Car]) -> None:
     right = 0
     for car in cars:
         x1, y1, x2, y2 = car.box
@@ -106,7 +106,7 @@ def test_both_rows_of_a_plate_are_read(by_corners: PlateRecogniser, cars: list[C
         top = middle - plate.shape[0] // 2
         picture = car.picture.copy()
         picture[top : top + plate.shape[0], round(x1) : round(x1) + width] = plate
-        right += [d.text for d in by_corners.recognise([picture])[0]][:1] == ["KJ093BN"]
+        right += [d.text for d in recogniser.recognise([picture])[0]][:1] == ["KJ093BN"]
     assert right >= SAMPLE - 3
 
 
@@ -123,7 +123,7 @@ def two_rows(upper: str, lower: str) -> Picture:
 def test_a_plate_seen_from_the_side_is_read(by_corners: PlateRecogniser, shared_data: Path) -> None:
     picture = cv2.imread(str(shared_data / "images" / "plate-cn.jpg"))
     (found,) = by_corners.recognise([np.asarray(picture, np.uint8)])
-    assert (found[0].text or "").endswith("51712")
+    assert found[0].text == "苏ED51712"
 
 
 def test_it_says_which_models_it_uses_and_how_good_they_are(

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from inference.catalogue import load_catalogue
 from tests.support.processes import CAMREC
 
 pytestmark = pytest.mark.integration
+
+DEFAULT_SET = [entry.name for entry in load_catalogue().values() if entry.default]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +41,7 @@ def plain(text: str) -> str:
 @pytest.fixture
 def pulled(data_folder: Path, shared_data: Path) -> Path:
     done = camrec("models", "pull", "--from", shared_data / "models")
-    assert (done.returncode, done.stdout) == (0, "hyperlpr_y5fu_320x: pulled\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "".join(f"{name}: pulled\n" for name in DEFAULT_SET)), done.stderr
     return data_folder
 
 
@@ -130,8 +133,8 @@ class TestModels:
         models = {m["name"]: m for m in json.loads(camrec("models", "list", "--json").stdout)["models"]}
         assert models["hyperlpr_y5fu_320x"]["status"] == "pulled"
         assert models["hyperlpr_y5fu_320x"]["used_by"] == ["plates"]
-        assert [path.name for path in (pulled / "models").iterdir()] == ["hyperlpr_y5fu_320x.onnx"]
-        assert camrec("models", "pull").stdout == "hyperlpr_y5fu_320x: present\n"
+        assert {path.name for path in (pulled / "models").iterdir()} == {f"{name}.onnx" for name in DEFAULT_SET}
+        assert camrec("models", "pull").stdout == "".join(f"{name}: present\n" for name in DEFAULT_SET)
         assert "hyperlpr_y5fu_320x" in camrec("models", "list").stdout
 
     @pytest.mark.parametrize(
@@ -140,7 +143,7 @@ class TestModels:
             pytest.param(["models", "pull", "hyperlpr"], 1, "No model 'hyperlpr' in the catalogue", id="no such model"),
             pytest.param(["models", "pull", "--from", "/nowhere"], 2, "'/nowhere' does not exist", id="no such folder"),
             pytest.param(["models", "pull", "--from", "."], 1, "Not found in .", id="not in the folder"),
-            pytest.param(["recognise", "cats", "a.jpg"], 2, "'cats' is not 'plates'", id="no such recognition"),
+            pytest.param(["recognise", "cats", "a.jpg"], 2, "'cats' is not one of 'plates'", id="no such recognition"),
             pytest.param(["recognise", "plates"], 2, "Missing argument 'PATH...'", id="no path"),
         ],
     )
@@ -157,3 +160,23 @@ class TestModels:
         done = camrec(*command, "--help")
         assert done.returncode == 0
         assert done.stdout.startswith("Usage: camrec")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["plates", "x.jpg", "--regions", "XX"], "No region 'XX'. Known: AT, BE", id="unknown"),
+        pytest.param(["falls", "x.mp4", "--regions", "SK"], "--regions is for plates, not for falls", id="not plates"),
+    ],
+)
+def test_wrong_regions_are_refused(data_folder: Path, arguments: list[str], message: str) -> None:
+    done = camrec("recognise", *arguments)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_regions_put_a_still_plate_right(pulled: Path, shared_data: Path) -> None:
+    picture = shared_data / "plates" / "eu" / "test_036.jpg"
+    (line,) = json_lines(camrec("recognise", "plates", picture, "--json", "--regions", "SK"))
+    assert line["detections"][0]["text"] == "RK708AI"

@@ -1,14 +1,18 @@
-"""ONNX files of one operation, written by hand: models of any shape without the onnx package.
+"""ONNX files of next to no operations, written by hand: models of any shape without the onnx package.
 
 Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 _FLOAT = 1
+_TYPES: dict[type[np.generic], int] = {np.float32: _FLOAT, np.uint8: 2, np.float16: 10}
 
 
 def write_identity(path: Path, shape: Sequence[int | str]) -> Path:
@@ -20,9 +24,37 @@ def write_identity(path: Path, shape: Sequence[int | str]) -> Path:
     return path
 
 
-def _value(name: str, shape: Sequence[int | str]) -> bytes:
+def write_constant(
+    path: Path,
+    shape: Sequence[int | str],
+    outputs: Sequence[npt.NDArray[np.float32]],
+    *,
+    metadata: Mapping[str, str] | None = None,
+    input_type: type[np.generic] = np.float32,
+) -> Path:
+    """A model that answers the same whatever it is given, in the layout of any exporter."""
+    names = [f"out{i}" for i in range(len(outputs))]
+    nodes = [_text(1, f"c{name}") + _text(2, name) + _text(4, "Identity") for name in names]
+    values = [_tensor(f"c{name}", output) for name, output in zip(names, outputs, strict=True)]
+    graph = b"".join(_message(1, node) for node in nodes) + _text(2, "g")
+    graph += b"".join(_message(5, value) for value in values)
+    graph += _message(11, _value("x", shape, _TYPES[input_type]))
+    graph += b"".join(_message(12, _value(n, o.shape)) for n, o in zip(names, outputs, strict=True))
+    properties = [_text(1, key) + _text(2, value) for key, value in (metadata or {}).items()]
+    opset = _text(1, "") + _number(2, 13)
+    model = _number(1, 8) + _message(7, graph) + _message(8, opset)
+    path.write_bytes(model + b"".join(_message(14, one) for one in properties))
+    return path
+
+
+def _tensor(name: str, values: npt.NDArray[np.float32]) -> bytes:
+    sizes = b"".join(_number(1, size) for size in values.shape)
+    return sizes + _number(2, _FLOAT) + _text(8, name) + _message(9, values.astype("<f4").tobytes())
+
+
+def _value(name: str, shape: Sequence[int | str], element: int = _FLOAT) -> bytes:
     sizes = b"".join(_message(1, _text(2, size) if isinstance(size, str) else _number(1, size)) for size in shape)
-    return _text(1, name) + _message(2, _message(1, _number(1, _FLOAT) + _message(2, sizes)))
+    return _text(1, name) + _message(2, _message(1, _number(1, element) + _message(2, sizes)))
 
 
 def _varint(value: int) -> bytes:

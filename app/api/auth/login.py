@@ -18,6 +18,9 @@ from storage.users import User, UserStore
 URL_TOKEN_LIFETIME_S = 60.0
 """Time to start a stream in; once started it goes on."""
 
+PLAYBACK_TOKEN_LIFETIME_S = 12 * 3600.0
+"""Time to watch a playlist to its end in; it opens segments of recordings alone."""
+
 HASHES_AT_ONCE = 2
 """Argon2 takes 64 MiB and a core each time: strangers must not fill the memory with it."""
 
@@ -31,6 +34,7 @@ class Authenticator:
         self._failed = FailedLogins(clock)
         self._hashing = threading.BoundedSemaphore(HASHES_AT_ONCE)
         self.access_tokens = TokenSigner(secrets.derive("access-tokens"), settings.token_hours * 3600, clock)
+        self.playback_tokens = TokenSigner(secrets.derive("playback-tokens"), PLAYBACK_TOKEN_LIFETIME_S, clock)
         self.url_tokens = TokenSigner(secrets.derive("url-tokens"), URL_TOKEN_LIFETIME_S, clock)
 
     def log_in(self, name: str, password: str, address: str) -> str:
@@ -66,8 +70,8 @@ class Authenticator:
             return None
         if bearer is not None:
             user = self._find(self.access_tokens, bearer)
-        elif url_token is not None and access.url_token:
-            user = self._find(self.url_tokens, url_token)
+        elif url_token is not None and (access.url_token or access.playback_token):
+            user = self._find_by_url(access, url_token)
         else:
             raise _unauthenticated("unauthenticated", "Log in first: POST /api/v1/auth/token.")
         if not allows(access, user.role):
@@ -78,6 +82,13 @@ class Authenticator:
         """Whether a user who was let in would be let in now."""
         now = self._users.find(user.name)
         return now is not None and now.token_version == user.token_version and allows(access, now.role)
+
+    def _find_by_url(self, access: Access, token: str) -> User:
+        if access.playback_token and self.playback_tokens.has_signed(token):
+            return self._find(self.playback_tokens, token)
+        if access.url_token:
+            return self._find(self.url_tokens, token)
+        raise _unauthenticated("invalid_token", "This token is not for this address.")
 
     def _find(self, signer: TokenSigner, token: str) -> User:
         """The user as the database has him now: a deleted or demoted one loses his rights at once."""

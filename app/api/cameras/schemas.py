@@ -26,13 +26,16 @@ from core.errors import CamrecError
 from core.recognitions import RECOGNITIONS
 from events import validate_settings
 from events.geometry import MAX_POLYGON_POINTS, check_polygon
+from storage.cameras import RECORDING_MODES, Recording
 
 MAX_CAMERAS = 10_000
 MAX_ZONES = 64
 MAX_URL_LENGTH = 2048
 MAX_KEPT_FPS = 5.0
+MAX_ROLL_S = 60.0
 
 _KINDS = tuple(RECOGNITIONS)
+_RECORDING = Recording()
 
 
 def _refuse_twice(values: list[str], what: str, field: str) -> None:
@@ -71,6 +74,26 @@ class RecognitionSchema(Schema):
             validate_settings(data["kind"], data["settings"])
         except CamrecError as error:
             raise ma.ValidationError(str(error), "settings") from None
+
+
+class RecordingSchema(Schema):
+    """How a camera is recorded."""
+
+    mode = fields.String(
+        load_default=_RECORDING.mode,
+        validate=known_kinds(RECORDING_MODES),
+        metadata={"description": "off, events (with what was before and after them) or continuous"},
+    )
+    pre_s = Number(
+        load_default=_RECORDING.pre_s,
+        validate=validate.Range(0, MAX_ROLL_S),
+        metadata={"description": "seconds before an event"},
+    )
+    post_s = Number(
+        load_default=_RECORDING.post_s,
+        validate=validate.Range(0, MAX_ROLL_S),
+        metadata={"description": "seconds after an event"},
+    )
 
 
 class ZoneSchema(Schema):
@@ -140,6 +163,7 @@ class CameraSchema(Schema):
         metadata={"description": "frames a second kept on disk; null: CAMREC_KEEP_FPS"},
     )
     recognitions = fields.List(Whole(RecognitionSchema), load_default=list)
+    recording = Whole(RecordingSchema, load_default=lambda: RecordingSchema().load({}))
     zones = fields.List(fields.Nested(ZoneSchema), dump_only=True, metadata={"description": "see /cameras/{id}/zones"})
     version = fields.Integer(dump_only=True, metadata={"description": "grows with every change; also the ETag"})
     created_at = Time(dump_only=True)
@@ -179,7 +203,29 @@ class CameraQuerySchema(Schema):
 class RemovalSchema(Schema):
     """How to remove a camera."""
 
-    purge = fields.Boolean(load_default=False, metadata={"description": "remove its events and kept frames, too"})
+    purge = fields.Boolean(
+        load_default=False, metadata={"description": "remove its events, recordings and kept frames, too"}
+    )
+
+
+class RecordingStatusSchema(Schema):
+    """What becomes of a camera's recording."""
+
+    mode = fields.String(required=True, metadata={"description": "off, events or continuous"})
+    state = fields.String(
+        required=True,
+        metadata={
+            "description": "off, waiting (for the stream), armed (for an event), recording, paused or impossible"
+        },
+    )
+    reason = fields.String(
+        allow_none=True, metadata={"description": "disk_full (paused), unsupported_codec (impossible)"}
+    )
+    last_segment_at = Time(allow_none=True, metadata={"description": "end of the newest whole segment"})
+    segments = fields.Integer(metadata={"description": "written since capture has had the camera, as are bytes"})
+    bytes = fields.Integer()
+    bytes_per_s = fields.Float()
+    gaps = fields.Integer(metadata={"description": "times that it broke off and went on"})
 
 
 class StatusSchema(Schema):
@@ -201,11 +247,17 @@ class StatusSchema(Schema):
     sampled_fps = fields.Float()
     drops = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": "frames, by cause"})
     reconnects = fields.Integer()
+    model_missing = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "recognitions of the camera that wait for a model, and the command that brings it"},
+    )
     width = fields.Integer(allow_none=True)
     height = fields.Integer(allow_none=True)
     codec = fields.String(allow_none=True)
     gop_s = fields.Float(allow_none=True, metadata={"description": "seconds from one key frame to the next"})
     key_frames_only = fields.Boolean(metadata={"description": "whether only those are decoded"})
+    recording = fields.Nested(RecordingStatusSchema, allow_none=True)
 
 
 class StatusListSchema(ItemsSchema):

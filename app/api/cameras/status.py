@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.api.services import Services
-from app.api.signs_of_life import alive
+from app.api.signs_of_life import alive, missing_models
 from core import keys
 from storage.cameras import Camera
 
@@ -27,6 +27,7 @@ NOTHING_KNOWN: Status = {
     "sampled_fps": 0.0,
     "drops": {},
     "reconnects": 0,
+    "recording": None,
 }
 """The fields of a status before capture says anything."""
 
@@ -52,10 +53,12 @@ def statuses(services: Services, cameras: Sequence[Camera]) -> list[Status]:
     client = services.redis
     found = client.mget([keys.camera_status(camera.id) for camera in cameras])
     now = services.clock.now()
+    missing = missing_models(client, now)
     is_watched = all(found) or bool(alive(client, keys.CAPTURE_NODES, now))
     return [
         {
             "camera_id": camera.id,
+            "model_missing": {r.kind: missing[r.kind] for r in camera.recognitions if r.kind in missing},
             **(_silent(camera, is_watched) if said is None or not camera.enabled else _said(said, now)),
         }
         for camera, said in zip(cameras, found, strict=True)

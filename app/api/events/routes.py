@@ -7,8 +7,10 @@ from uuid import UUID
 
 from flask import Response
 
-from app.api.blueprint import Blueprint, send_jpeg
+from app.api.blueprint import BINARY, Blueprint, send_jpeg
+from app.api.clips.schemas import ClipSchema
 from app.api.errors import ApiError
+from app.api.events.clips import event_clip, event_clip_manifest
 from app.api.events.schemas import (
     EventPageSchema,
     EventQuerySchema,
@@ -17,6 +19,7 @@ from app.api.events.schemas import (
     EventStreamQuerySchema,
 )
 from app.api.events.stream import MIMETYPE, follow
+from app.api.files import MP4
 from app.api.pages import page
 from app.api.pictures import narrow_jpeg
 from app.api.services import services
@@ -73,6 +76,28 @@ def snapshot(query: dict[str, Any], event_id: UUID) -> Response:
     if data is None:
         raise ApiError(404, "no_snapshot", "There is no picture of this event.")
     return send_jpeg(narrow_jpeg(data, query.get("width")), X_Captured_At=iso_utc(stored.event.best.captured_at))
+
+
+@blp.route("/<uuid:event_id>/clip")
+@blp.role("viewer", url_token=True)
+@blp.response(200, BINARY, content_type=MP4, description="the file, or the ranges of it that are asked for")
+@blp.alt_response(202, schema=ClipSchema, description="it is being made; ask again after `Retry-After` seconds")
+@blp.alt_response(404, "NOT_FOUND")
+def clip(event_id: UUID) -> Response:
+    """Play the clip of an event.
+
+    It is made when the post-roll is recorded, or when it is asked for first.
+    """
+    return event_clip(services(), _event(event_id).event)
+
+
+@blp.route("/<uuid:event_id>/clip/manifest")
+@blp.role("viewer", url_token=True)
+@blp.response(200, {"type": "object"}, description="hashes, and the signature of this installation")
+@blp.alt_response(404, "NOT_FOUND")
+def clip_manifest(event_id: UUID) -> Response:
+    """Download the signed manifest of an event's clip."""
+    return event_clip_manifest(services(), _event(event_id).event)
 
 
 def _event(event_id: UUID) -> StoredEvent:

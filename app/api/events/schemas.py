@@ -89,6 +89,7 @@ class LinksSchema(Schema):
         lambda stored: None if stored.snapshot is None else f"{_url(stored)}/snapshot",
         metadata={"type": "string", "nullable": True, "description": "null: there is no picture"},
     )
+    clip = fields.Function(lambda stored: f"{_url(stored)}/clip", metadata={"type": "string"})
 
 
 class EventSchema(Schema):

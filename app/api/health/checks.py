@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ByteSize
 from sqlalchemy import text
 
-from app.api.signs_of_life import alive
+from app.api.signs_of_life import alive, missing_models
 from core import keys
 from core.recognitions import EVENT_QUEUES, FRAME_QUEUES
 
@@ -49,8 +49,17 @@ def capture(services: Services) -> Part:
 
 
 def workers(services: Services) -> Part:
-    """Whether each recognition has a worker."""
-    return _consumers(services, FRAME_QUEUES, "recognised")
+    """Whether each recognition has a worker, and the worker the models of those that cameras have."""
+    part = _consumers(services, FRAME_QUEUES, "recognised")
+    missing = missing_models(services.redis, services.clock.now())
+    if not missing:
+        return part
+    part["model_missing"] = missing
+    waited_for = sorted(services.cameras.kinds() & missing.keys())
+    if waited_for:
+        said = [f"Nothing is recognised for {kind}: {missing[kind]}" for kind in waited_for]
+        part |= {"status": DEGRADED, "message": " ".join([*filter(None, [part.get("message")]), *said])}
+    return part
 
 
 def event_workers(services: Services) -> Part:

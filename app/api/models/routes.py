@@ -10,7 +10,8 @@ from marshmallow import fields
 from app.api.blueprint import Blueprint
 from app.api.fields import ItemsSchema, Schema
 from app.api.services import services
-from inference.catalogue import ModelEntry, ModelStore, load_catalogue
+from inference.catalogue import ModelStore
+from inference.manifest import ModelEntry
 
 blp = Blueprint("models", __name__, "/api/v1/models", "What recognises")
 
@@ -20,7 +21,7 @@ class ModelSchema(Schema):
 
     name = fields.String(required=True)
     task = fields.String(required=True)
-    status = fields.String(required=True, metadata={"description": "bundled, pulled or missing, on the API's machine"})
+    status = fields.String(required=True, metadata={"description": "bundled, pulled, added or missing here"})
     decoder = fields.String(required=True)
     input_shape = fields.List(
         fields.Integer(allow_none=True), metadata={"description": "batch, channels, height, width"}
@@ -46,7 +47,7 @@ class ModelListSchema(ItemsSchema):
 def list_models() -> dict[str, Any]:
     """List the models of the catalogue, and whether they are here."""
     store = ModelStore(services().settings.models_dir)
-    return {"items": [_shown(store, entry) for entry in load_catalogue().values()]}
+    return {"items": [_shown(store, entry) for entry in store.entries()]}
 
 
 def _shown(store: ModelStore, entry: ModelEntry) -> dict[str, Any]:

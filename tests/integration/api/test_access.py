@@ -39,6 +39,38 @@ ROUTES = [
     ("GET", "/events/stream", "viewer"),
     ("GET", "/events/{event_id}", "viewer"),
     ("GET", "/events/{event_id}/snapshot", "viewer"),
+    ("GET", "/plates", "viewer"),
+    ("GET", "/plates/lists", "viewer"),
+    ("POST", "/plates/lists", "operator"),
+    ("GET", "/plates/lists/{list_id}", "viewer"),
+    ("PATCH", "/plates/lists/{list_id}", "operator"),
+    ("DELETE", "/plates/lists/{list_id}", "operator"),
+    ("GET", "/plates/lists/{list_id}/entries", "viewer"),
+    ("POST", "/plates/lists/{list_id}/entries", "operator"),
+    ("PATCH", "/plates/lists/{list_id}/entries/{entry_id}", "operator"),
+    ("DELETE", "/plates/lists/{list_id}/entries/{entry_id}", "operator"),
+    ("GET", "/plates/lists/{list_id}/entries.csv", "viewer"),
+    ("POST", "/plates/lists/{list_id}/entries.csv", "operator"),
+    ("GET", "/identities", "operator"),
+    ("GET", "/identities/sightings", "operator"),
+    ("GET", "/identities/{identity_id}", "operator"),
+    ("PATCH", "/identities/{identity_id}", "operator"),
+    ("DELETE", "/identities/{identity_id}", "admin"),
+    ("POST", "/identities/{identity_id}/merge", "operator"),
+    ("POST", "/identities/{identity_id}/split", "operator"),
+    ("POST", "/reid/search", "operator"),
+    ("GET", "/clips", "viewer"),
+    ("POST", "/clips", "operator"),
+    ("GET", "/clips/{clip_id}", "viewer"),
+    ("DELETE", "/clips/{clip_id}", "operator"),
+    ("GET", "/clips/{clip_id}/download", "viewer"),
+    ("GET", "/clips/{clip_id}/manifest", "viewer"),
+    ("GET", "/events/{event_id}/clip", "viewer"),
+    ("GET", "/events/{event_id}/clip/manifest", "viewer"),
+    ("GET", "/cameras/{camera_id}/playback.m3u8", "viewer"),
+    ("GET", "/cameras/{camera_id}/timeline", "viewer"),
+    ("GET", "/cameras/{camera_id}/contact-sheet", "viewer"),
+    ("GET", "/segments/{segment_id}.mp4", "viewer"),
     ("GET", "/models", "viewer"),
     ("GET", "/health", "public"),
     ("GET", "/metrics", "viewer"),
@@ -50,12 +82,28 @@ MEDIA = {
     "/frames/{frame_id}",
     "/events/stream",
     "/events/{event_id}/snapshot",
+    "/events/{event_id}/clip",
+    "/events/{event_id}/clip/manifest",
+    "/clips/{clip_id}/download",
+    "/clips/{clip_id}/manifest",
+    "/cameras/{camera_id}/playback.m3u8",
+    "/cameras/{camera_id}/contact-sheet",
+    "/segments/{segment_id}.mp4",
 }
 RANK = {"public": 0, "anonymous": 0, "viewer": 1, "operator": 2, "admin": 3}
 
 
 def path_of(template: str) -> str:
-    return template.format(camera_id=999, frame_id=999, event_id=EVENT)
+    return template.format(
+        list_id=999,
+        entry_id=999,
+        camera_id=999,
+        frame_id=999,
+        event_id=EVENT,
+        clip_id=EVENT,
+        segment_id=999,
+        identity_id=EVENT,
+    )
 
 
 @pytest.mark.parametrize("role", ["anonymous", *ROLES])

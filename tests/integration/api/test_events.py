@@ -51,7 +51,11 @@ def test_an_event_as_clients_see_it(viewer: ApiClient, events: EventStore) -> No
         "box": [10.0, 20.0, 110.0, 60.0],
         "best_frame": {"captured_at": "2026-11-24T12:00:01.000Z", "width": 1280, "height": 720},
         "details": {"region": "DE"},
-        "links": {"self": f"/api/v1/events/{event.id}", "snapshot": None},
+        "links": {
+            "self": f"/api/v1/events/{event.id}",
+            "snapshot": None,
+            "clip": f"/api/v1/events/{event.id}/clip",
+        },
     }
     assert viewer.get(f"/events/{event.id}").get_json()["id"] == event.id
     assert viewer.get("/events").get_json()["items"] == [{**shown, "changed_at": changed_at}]

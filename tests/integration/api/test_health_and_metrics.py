@@ -48,7 +48,7 @@ def test_all_is_well(anonymous: ApiClient, redis_client: redis.Redis, settings: 
     assert set(report["parts"]) == {
         "database", "redis", "capture", "workers", "event_workers", "supervisor", "frame_store", "disk",
     }  # fmt: skip
-    assert report["parts"]["workers"]["queues"] == {"plates": 1}
+    assert report["parts"]["workers"]["queues"] == dict.fromkeys(FRAME_QUEUES, 1)
     assert report["parts"]["workers"]["models"] == {"plates": "m"}
 
 

@@ -45,21 +45,14 @@ def test_the_oldest_go_in_the_order_of_seq(evidence: Evidence) -> None:
     assert evidence.get(2, 1) is not None
 
 
-def test_forget_until_includes_the_frame_itself(evidence: Evidence) -> None:
-    for seq in range(1, 6):
-        evidence.keep(1, seq, b"x")
-    evidence.forget_until(1, 3)
-    evidence.forget_until(9, 3)
-    assert kept(evidence, 1, range(6)) == [4, 5]
-
-
 def test_unfinished_pictures_of_killed_processes_go_in_their_turn(tmp_path: Path, evidence: Evidence) -> None:
     evidence.keep(1, SEQ, b"x")
     unfinished = tmp_path / "evidence" / "1" / f"{SEQ:020d}+abcd"
     unfinished.write_bytes(b"half")
-    evidence.forget_until(1, SEQ - 1)
+    for seq in range(SEQ + 1, SEQ + MAX_PER_CAMERA - 1):
+        evidence.keep(1, seq, b"x")
     assert unfinished.exists()
-    evidence.forget_until(1, SEQ)
+    evidence.keep(1, SEQ + MAX_PER_CAMERA, b"x")
     assert not unfinished.exists()
 
 
@@ -93,7 +86,6 @@ def test_many_at_once(evidence: Evidence) -> None:
         evidence.keep(1, number, bytes([number % 256]) * 1000)
         picture = evidence.get(1, number)
         assert picture in {None, bytes([number % 256]) * 1000}
-        evidence.forget_until(1, number - 40)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(1, 301)))

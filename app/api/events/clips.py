@@ -1,0 +1,73 @@
+"""The clip of an event, made when it is asked for first unless it was made before."""
+
+from __future__ import annotations
+
+from flask import Response, jsonify
+
+from app.api.clips.schemas import ClipSchema
+from app.api.errors import ApiError
+from app.api.files import MP4, send_media
+from app.api.services import Services
+from core.recognitions import MAKE_CLIP_TASK
+from core.types import Event
+from storage.clips.store import UNFINISHED, Clip
+from storage.media import MANIFEST_SUFFIX
+
+RETRY_AFTER_S = 2
+
+TRY_AGAIN_S = 60.0
+"""A clip that could not be made is tried again when it is asked for so much later."""
+
+
+def event_clip(services: Services, event: Event) -> Response:
+    """The file, or 202 while it is made.
+
+    Raises:
+        ApiError: 404, nothing was recorded or the clip cannot be made.
+    """
+    wanted = services.event_clips.wanted(event)
+    clip = services.clips.get(wanted.id)
+    if clip is not None and clip.state == "done" and _shows(clip, wanted, event):
+        path = services.media.locate(clip.path or "")
+        if path.is_file():
+            return send_media(path, MP4, _no_clip("Its file is gone."))
+    elif clip is not None and clip.state in UNFINISHED:
+        return _being_made(clip)
+    elif clip is not None and clip.state == "failed" and services.clock.now() < clip.changed_at + TRY_AGAIN_S:
+        raise _no_clip(clip.error or "")
+    if not services.event_clips.is_recorded(wanted, services.clock.now()):
+        return _being_made(wanted)
+    if not services.event_clips.has_recording(wanted):
+        raise _no_clip("Nothing was recorded then.")
+    asked = services.clips.ask(wanted)
+    services.jobs.wake(MAKE_CLIP_TASK, asked.id)
+    return _being_made(asked)
+
+
+def event_clip_manifest(services: Services, event: Event) -> Response:
+    """The manifest of a clip that is made.
+
+    Raises:
+        ApiError: 404, it is not.
+    """
+    clip = services.clips.get(services.event_clips.wanted(event).id)
+    if clip is None or clip.state != "done" or clip.path is None:
+        raise _no_clip("It is not made yet.")
+    path = services.media.locate(clip.path + MANIFEST_SUFFIX)
+    return send_media(path, "application/json", _no_clip("Its file is gone."), path.name)
+
+
+def _shows(clip: Clip, wanted: Clip, event: Event) -> bool:
+    """Whether a clip, made while the event went on perhaps, shows it to its end."""
+    return event.ended_at is None or clip.to_s >= wanted.to_s
+
+
+def _being_made(clip: Clip) -> Response:
+    response = jsonify(ClipSchema().dump(clip))
+    response.status_code = 202
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _no_clip(why: str) -> ApiError:
+    return ApiError(404, "no_clip", f"There is no clip of this event. {why}".strip())

@@ -1,0 +1,1 @@
+"""What was recorded: playlists, segments, time line."""

@@ -1,0 +1,1 @@
+"""Clips: cut from recorded segments without re-encoding, with a signed manifest."""

@@ -1,0 +1,118 @@
+"""Makes the clips that the database asks for: segments → file, manifest, row."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from core.clock import Clock
+from core.errors import CamrecError
+from core.settings import Settings
+from storage.cameras import CameraNotFoundError, CameraStore
+from storage.clips.cut import Cut, Source, cut
+from storage.clips.manifest import ClipFacts, make_manifest, signed
+from storage.clips.store import Clip, ClipStore
+from storage.database import Database
+from storage.media import MANIFEST_SUFFIX, Media, clip_files, clip_path
+from storage.secrets import Secrets
+from storage.segments import Segment, SegmentStore
+
+SPARE_BYTES = 200_000_000
+"""Room on the disk that no clip takes: recording needs it more."""
+
+
+class ClipCancelledError(Exception):
+    """Nobody wants the clip any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipMaker:
+    """What making clips needs."""
+
+    clips: ClipStore
+    segments: SegmentStore
+    cameras: CameraStore
+    media: Media
+    secrets: Secrets
+    clock: Clock
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database, clock: Clock) -> ClipMaker:
+        """On an installation's stores."""
+        secrets = Secrets(settings.data)
+        return cls(
+            clips=ClipStore(database),
+            segments=SegmentStore(database),
+            cameras=CameraStore(database, secrets),
+            media=Media(settings.media_dir),
+            secrets=secrets,
+            clock=clock,
+        )
+
+    def make(self, clip_id: str) -> Clip | None:
+        """Make a clip, unless it is made, cancelled or removed. Twice is as once.
+
+        Returns:
+            What it is now; None where there is none.
+
+        Raises:
+            UnavailableError: the database cannot be used; the clip waits.
+        """
+        clip = self.clips.begin(clip_id)
+        if clip is not None:
+            path = clip_path(clip.id, clip.from_s)
+            try:
+                result = self._cut(clip, path)
+            except CamrecError as error:
+                self.clips.failed(clip.id, str(error))
+            except ClipCancelledError:
+                self._remove(path)
+            except Exception:
+                self.clips.failed(clip.id, "Something went wrong here; the log has the details.")
+                raise
+            else:
+                size_bytes = self.media.locate(path).stat().st_size
+                if not self.clips.done(clip.id, path, size_bytes, result.gaps):
+                    self._remove(path)
+        return self.clips.get(clip_id)
+
+    def _cut(self, clip: Clip, path: str) -> Cut:
+        def note(share: float) -> None:
+            if not self.clips.progressed(clip.id, share):
+                raise ClipCancelledError
+
+        segments = self.segments.between(clip.camera_id, clip.from_s, clip.to_s)
+        target = self.media.locate(path)
+        self._check_room(segments)
+        sources = {Source(self.media.locate(s.path), s.started_at, s.ended_at, s.run): s.path for s in segments}
+        result = cut(list(sources), clip.from_s, clip.to_s, target, note)
+        facts = ClipFacts(
+            clip_id=clip.id,
+            camera_id=clip.camera_id,
+            camera_name=self._camera_name(clip.camera_id),
+            from_s=clip.from_s,
+            to_s=clip.to_s,
+            made_at=self.clock.now(),
+            variant=clip.variant,
+        )
+        manifest = make_manifest(target, facts, result, [sources[source] for source in result.used])
+        self.media.write(path + MANIFEST_SUFFIX, signed(manifest, self.secrets.signing_key()))
+        return result
+
+    def _check_room(self, segments: list[Segment]) -> None:
+        needed = sum(s.size_bytes for s in segments)
+        free = shutil.disk_usage(self.media.locate("").parent).free
+        if free < needed + SPARE_BYTES:
+            raise CamrecError(
+                f"No room for this clip: up to {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free, "
+                f"of which {SPARE_BYTES / 1e6:.0f} MB stay for recordings."
+            )
+
+    def _camera_name(self, camera_id: int) -> str:
+        try:
+            return self.cameras.get(camera_id).name
+        except CameraNotFoundError:
+            return ""
+
+    def _remove(self, path: str) -> None:
+        self.media.remove(clip_files(path))

@@ -1,0 +1,199 @@
+"""Clips in the database: who asked for what, how far it is, where it lies."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+
+from sqlalchemy import delete, func, select, tuple_, update
+
+from core.types import EVENT_NAMESPACE
+from storage.clips.cut import Gap
+from storage.database import Database
+from storage.media import clip_files
+from storage.models import ClipRow
+
+ClipState = Literal["queued", "running", "done", "failed", "cancelled"]
+CLIP_STATES: tuple[ClipState, ...] = get_args(ClipState)
+UNFINISHED: tuple[ClipState, ...] = ("queued", "running")
+
+Position = tuple[float, str]
+"""When the last clip of a page was asked for, and its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip that is made, or was."""
+
+    id: str
+    camera_id: int
+    from_s: float
+    to_s: float
+    event_id: str | None = None
+    variant: str = "copy"
+    state: ClipState = "queued"
+    progress: float = 0.0
+    """0 to 1."""
+    path: str | None = None
+    """Below the media folder."""
+    size_bytes: int | None = None
+    gaps: tuple[Gap, ...] = ()
+    error: str | None = None
+    created_by: str | None = None
+    created_at: float = 0.0
+    changed_at: float = 0.0
+
+
+def new_clip_id() -> str:
+    """For a clip that somebody asks for."""
+    return str(uuid.uuid4())
+
+
+def event_clip_id(event_id: str) -> str:
+    """The id of an event's clip: one for each event, however often it is asked for."""
+    return str(uuid.uuid5(EVENT_NAMESPACE, f"clip/{event_id}"))
+
+
+def files_of(clip: Clip) -> list[str]:
+    """Its files, as paths below the media folder."""
+    return [] if clip.path is None else clip_files(clip.path)
+
+
+class ClipStore:
+    """Rows of clips."""
+
+    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._now = now
+
+    def ask(self, clip: Clip) -> Clip:
+        """Store a clip that is to be made; one that has its id already is made anew, and its file stays until then."""
+        with self._database.write() as session:
+            row = session.get(ClipRow, clip.id)
+            kept = clip if row is None else replace(clip, path=row.path, size_bytes=row.size_bytes)
+            now = self._now()
+            asked = replace(kept, state="queued", progress=0.0, error=None, created_at=now, changed_at=now)
+            session.merge(ClipRow(**_values(asked)))
+            return asked
+
+    def get(self, clip_id: str) -> Clip | None:
+        """One clip."""
+        with self._database.read() as session:
+            row = session.get(ClipRow, clip_id)
+            return None if row is None else _clip(row)
+
+    def page(
+        self,
+        before: Position | None,
+        limit: int,
+        *,
+        camera_id: int | None = None,
+        state: str | None = None,
+        event_clips: bool = True,
+    ) -> list[Clip]:
+        """Clips, those asked for last first."""
+        query = select(ClipRow)
+        if before is not None:
+            query = query.where(tuple_(ClipRow.created_at, ClipRow.id) < before)
+        if camera_id is not None:
+            query = query.where(ClipRow.camera_id == camera_id)
+        if state is not None:
+            query = query.where(ClipRow.state == state)
+        if not event_clips:
+            query = query.where(ClipRow.event_id.is_(None))
+        query = query.order_by(ClipRow.created_at.desc(), ClipRow.id.desc()).limit(limit)
+        with self._database.read() as session:
+            return [_clip(row) for row in session.scalars(query)]
+
+    def unfinished(self) -> int:
+        """How many clips that people asked for wait or are being made."""
+        query = select(func.count()).select_from(ClipRow)
+        query = query.where(ClipRow.state.in_(UNFINISHED), ClipRow.event_id.is_(None))
+        with self._database.read() as session:
+            return session.scalar(query) or 0
+
+    def stalled(self, before_s: float, limit: int) -> list[str]:
+        """Ids of unfinished clips without progress since then: their message or their worker was lost."""
+        query = select(ClipRow.id).where(ClipRow.state.in_(UNFINISHED), ClipRow.changed_at < before_s)
+        with self._database.read() as session:
+            return list(session.scalars(query.order_by(ClipRow.changed_at).limit(limit)))
+
+    def begin(self, clip_id: str) -> Clip | None:
+        """Take a clip to make it; None where it is made already, cancelled or removed."""
+        self._change(clip_id, state="running")
+        clip = self.get(clip_id)
+        return clip if clip is not None and clip.state == "running" else None
+
+    def progressed(self, clip_id: str, share: float) -> bool:
+        """Note how far it is; False: it was cancelled or removed meanwhile, nobody wants it any more."""
+        return self._change(clip_id, progress=share)
+
+    def done(self, clip_id: str, path: str, size_bytes: int, gaps: Sequence[Gap]) -> bool:
+        """It is whole; False as for `progressed`."""
+        return self._change(
+            clip_id,
+            state="done",
+            progress=1.0,
+            path=path,
+            size_bytes=size_bytes,
+            gaps=[[g.from_s, g.to_s, g.reason] for g in gaps],
+            error=None,
+        )
+
+    def failed(self, clip_id: str, reason: str) -> bool:
+        """It cannot be made; False as for `progressed`."""
+        return self._change(clip_id, state="failed", error=reason)
+
+    def cancel(self, clip_id: str) -> bool:
+        """Have whoever makes it stop; False: there is nothing to stop."""
+        return self._change(clip_id, state="cancelled")
+
+    def remove(self, clip_id: str) -> Clip | None:
+        """Delete its row; returns what it was."""
+        with self._database.write() as session:
+            row = session.get(ClipRow, clip_id)
+            if row is None:
+                return None
+            session.delete(row)
+            return _clip(row)
+
+    def expire(self, before_s: float, limit: int) -> list[Clip]:
+        """Delete at most ``limit`` rows of the clips that were made longest ago, before that time, and return them."""
+        query = select(ClipRow).where(ClipRow.created_at < before_s, ClipRow.state.not_in(UNFINISHED))
+        with self._database.write() as session:
+            rows = session.scalars(query.order_by(ClipRow.created_at).limit(limit)).all()
+            session.execute(delete(ClipRow).where(ClipRow.id.in_([row.id for row in rows])))
+            return [_clip(row) for row in rows]
+
+    def _change(self, clip_id: str, **values: Any) -> bool:
+        query = update(ClipRow).where(ClipRow.id == clip_id, ClipRow.state.in_(UNFINISHED))
+        with self._database.write() as session:
+            changed = session.scalars(query.values(changed_at=self._now(), **values).returning(ClipRow.id)).all()
+            return bool(changed)
+
+
+def _values(clip: Clip) -> dict[str, Any]:
+    return {**asdict(clip), "gaps": [[g.from_s, g.to_s, g.reason] for g in clip.gaps]}
+
+
+def _clip(row: ClipRow) -> Clip:
+    return Clip(
+        id=row.id,
+        camera_id=row.camera_id,
+        from_s=row.from_s,
+        to_s=row.to_s,
+        event_id=row.event_id,
+        variant=row.variant,
+        state=next((s for s in CLIP_STATES if s == row.state), "failed"),
+        progress=row.progress,
+        path=row.path,
+        size_bytes=row.size_bytes,
+        gaps=tuple(Gap(*gap) for gap in row.gaps),
+        error=row.error,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+    )

@@ -1,0 +1,353 @@
+"""Clips, playlists and the time line, on real segment files; the job runs in the test's own process."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import av
+import pytest
+from flask import Flask
+
+from app.api.services import services
+from app.demo.footage import numbered_frames, read_counter
+from core.clock import SystemClock, iso_utc
+from core.settings import Settings
+from storage.clips.maker import ClipMaker
+from storage.clips.manifest import public_bytes, verify
+from storage.clips.store import ClipStore
+from storage.database import Database
+from storage.events import EventStore
+from storage.kept_frames import KeptFrame, KeptFrameStore
+from storage.media import Media, clip_path, decode_jpeg, encode_jpeg, kept_frame_path
+from storage.secrets import Secrets
+from storage.segments import Segment, SegmentStore
+from tests.support.api_client import ApiClient, code_of
+from tests.support.processes import CAMREC
+from tests.support.recordings import write_segments
+from tests.support.stored import an_event
+
+START = 1_795_435_200.0
+
+
+@pytest.fixture
+def camera_id(operator: ApiClient) -> int:
+    return int(operator.post("/cameras", {"name": "gate", "url": "rtsp://192.0.2.1/"}).get_json()["id"])
+
+
+@pytest.fixture
+def segments(settings: Settings, database: Database, camera_id: int) -> list[Segment]:
+    """Two runs of ten seconds with a gap of ten between them."""
+    found = write_segments(settings.media_dir, camera_id, START, 5, run="one")
+    found += write_segments(settings.media_dir, camera_id, START + 20, 5, run="two")
+    SegmentStore(database).add(found)
+    return found
+
+
+@pytest.fixture
+def work(settings: Settings, database: Database) -> Callable[[str], bool]:
+    """What a worker does with a clip."""
+    maker = ClipMaker.of(settings, database, SystemClock())
+    return lambda clip_id: maker.make(clip_id) is not None
+
+
+def numbers_in(data: bytes) -> list[int]:
+    with av.open(BytesIO(data), "r") as container:
+        return [read_counter(f.to_ndarray(format="bgr24")) for f in container.decode(video=0)]
+
+
+def new_clip(client: ApiClient, camera_id: int, from_s: float, to_s: float) -> str:
+    answer = client.post("/clips", {"camera_id": camera_id, "from": iso_utc(from_s), "to": to_s})
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == f"/api/v1/clips/{answer.get_json()['id']}"
+    return str(answer.get_json()["id"])
+
+
+def test_a_clip_from_asking_to_verifying(
+    settings: Settings,
+    login: Callable[[str], ApiClient],
+    camera_id: int,
+    segments: list[Segment],
+    work: Callable[[str], bool],
+    tmp_path: Path,
+) -> None:
+    operator, viewer = login("operator"), login("viewer")
+    clip_id = new_clip(operator, camera_id, START + 4, START + 26)
+    asked = viewer.get(f"/clips/{clip_id}").get_json()
+    assert (asked["state"], asked["progress"], asked["created_by"]) == ("queued", 0, "operator")
+    assert code_of(viewer.get(f"/clips/{clip_id}/download")) == (409, "clip_not_done")
+    work(clip_id)
+    done = viewer.get(f"/clips/{clip_id}").get_json()
+    assert (done["state"], done["progress"], done["error"]) == ("done", 1, None)
+    assert [(g["from"], g["to"], g["reason"]) for g in done["gaps"]] == [
+        (iso_utc(START + 10), iso_utc(START + 20), "not_recorded")
+    ]
+    answer = viewer.get(f"/clips/{clip_id}/download")
+    assert (answer.status_code, answer.mimetype) == (200, "video/mp4")
+    assert len(answer.data) == done["size_bytes"]
+    assert numbers_in(answer.data) == [*range(100, 250), *range(150)]
+
+    part = viewer.get(f"/clips/{clip_id}/download", headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.data) == (206, answer.data[100:200])
+    assert part.headers["Content-Range"] == f"bytes 100-199/{len(answer.data)}"
+    assert viewer.get(f"/clips/{clip_id}/download", headers={"Range": "bytes=99999999-"}).status_code == 416
+
+    file = tmp_path / "download.mp4"
+    file.write_bytes(answer.data)
+    manifest = viewer.get(f"/clips/{clip_id}/manifest").data
+    found = verify(file, manifest, public_bytes(Secrets(settings.data).signing_key()))
+    assert found["camera"] == {"id": camera_id, "name": "gate"}
+    assert len(found["segments"]) == 6
+
+    assert [c["id"] for c in viewer.get("/clips").get_json()["items"]] == [clip_id]
+    assert operator.delete(f"/clips/{clip_id}").status_code == 204
+    assert code_of(viewer.get(f"/clips/{clip_id}")) == (404, "clip_not_found")
+    assert not list((settings.media_dir / "clips").rglob("*.mp4*"))
+
+
+def test_a_cancelled_clip_is_not_made(
+    settings: Settings, operator: ApiClient, camera_id: int, segments: list[Segment], work: Callable[[str], bool]
+) -> None:
+    clip_id = new_clip(operator, camera_id, START, START + 5)
+    assert operator.delete(f"/clips/{clip_id}").status_code == 204
+    assert operator.get(f"/clips/{clip_id}").get_json()["state"] == "cancelled"
+    work(clip_id)
+    assert operator.get(f"/clips/{clip_id}").get_json()["state"] == "cancelled"
+    assert not list(settings.media_dir.rglob("clips/*/*"))
+    assert operator.delete(f"/clips/{clip_id}").status_code == 204
+    assert operator.get(f"/clips/{clip_id}").status_code == 404
+
+
+def test_cancelling_stops_the_work(
+    settings: Settings, database: Database, operator: ApiClient, camera_id: int, segments: list[Segment]
+) -> None:
+    clip_id = new_clip(operator, camera_id, START, START + 30)
+    maker = ClipMaker.of(settings, database, SystemClock())
+
+    class CancelsAfterTheFirstSegment(ClipStore):
+        def progressed(self, clip_id: str, share: float) -> bool:
+            assert operator.delete(f"/clips/{clip_id}").status_code == 204
+            return super().progressed(clip_id, share)
+
+    object.__setattr__(maker, "clips", CancelsAfterTheFirstSegment(database))
+    made = maker.make(clip_id)
+    assert made is not None
+    assert made.state == "cancelled"
+    assert not list(settings.media_dir.rglob("clips/*/*"))
+
+
+def test_a_second_delivery_changes_nothing(
+    operator: ApiClient, camera_id: int, segments: list[Segment], work: Callable[[str], bool]
+) -> None:
+    clip_id = new_clip(operator, camera_id, START, START + 5)
+    work(clip_id)
+    first = operator.get(f"/clips/{clip_id}/download").data
+    work(clip_id)
+    assert operator.get(f"/clips/{clip_id}/download").data == first
+
+
+def test_a_clip_whose_worker_died_is_found(
+    database: Database, operator: ApiClient, camera_id: int, segments: list[Segment]
+) -> None:
+    clip_id = new_clip(operator, camera_id, START, START + 5)
+    clips = ClipStore(database)
+    assert clips.begin(clip_id) is not None
+    assert clips.stalled(time.time() - 60, 10) == []
+    assert clips.stalled(time.time() + 1, 10) == [clip_id]
+    assert clips.begin(clip_id) is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        pytest.param({"from": START, "to": START - 1}, 422, "invalid", id="backwards"),
+        pytest.param({"from": START, "to": START + 7201}, 422, "invalid", id="too long"),
+        pytest.param({"from": START, "to": START + 5, "variant": "boxes"}, 422, "variant_unavailable", id="not yet"),
+        pytest.param({"from": START, "to": START + 5, "variant": "x"}, 422, "invalid", id="no such variant"),
+        pytest.param({"from": START + 12, "to": START + 18}, 404, "no_recording", id="in the gap"),
+        pytest.param({"from": START, "to": START + 5, "camera_id": 999}, 404, "camera_not_found", id="no camera"),
+    ],
+)
+def test_refusals(
+    operator: ApiClient, camera_id: int, segments: list[Segment], body: dict[str, object], status: int, code: str
+) -> None:
+    assert code_of(operator.post("/clips", {"camera_id": camera_id, **body})) == (status, code)
+    assert operator.get("/clips").get_json()["items"] == []
+
+
+def test_the_clip_of_an_event(
+    database: Database, viewer: ApiClient, camera_id: int, segments: list[Segment], work: Callable[[str], bool]
+) -> None:
+    event = an_event(camera_id, START + 6, ended_at=START + 8)
+    EventStore(database).put([(event, None)], epoch=1)
+    url = f"/events/{event.id}/clip"
+    answer = viewer.get(url)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (202, "2")
+    work(answer.get_json()["id"])
+    answer = viewer.get(url)
+    assert (answer.status_code, answer.mimetype) == (200, "video/mp4")
+    assert numbers_in(answer.data) == list(range(25, 250))  # from 5 s before it; after 10 s nothing was recorded
+    assert viewer.get(url, headers={"Range": "bytes=0-99"}).status_code == 206
+    assert viewer.get(f"{url}/manifest").get_json()["manifest"]["camera"]["id"] == camera_id
+
+
+def test_the_clip_of_an_event_that_went_on_is_made_anew(
+    database: Database, viewer: ApiClient, camera_id: int, segments: list[Segment], work: Callable[[str], bool]
+) -> None:
+    event = an_event(camera_id, START + 1, ended_at=None)
+    EventStore(database).put([(event, None)], epoch=1)
+    url = f"/events/{event.id}/clip"
+    work(viewer.get(url).get_json()["id"])
+    assert numbers_in(viewer.get(url).data) == list(range(175))  # up to its best picture, and 5 s
+    EventStore(database).put([(an_event(camera_id, START + 1, ended_at=START + 5), None)], epoch=1)
+    answer = viewer.get(url)
+    assert answer.status_code == 202
+    work(answer.get_json()["id"])
+    assert numbers_in(viewer.get(url).data) == list(range(250))
+
+
+def test_events_without_a_clip(database: Database, viewer: ApiClient, camera_id: int) -> None:
+    now = time.time()
+    long_ago, just_now = an_event(camera_id, START + 500), an_event(camera_id, now - 3, ended_at=now)
+    EventStore(database).put([(long_ago, None), (just_now, None)], epoch=1)
+    assert code_of(viewer.get(f"/events/{long_ago.id}/clip")) == (404, "no_clip")
+    assert viewer.get(f"/events/{just_now.id}/clip").status_code == 202
+    assert code_of(viewer.get("/events/6f0f6a52-5d2b-5b0e-9a9c-0c3d7a1e4b77/clip")) == (404, "event_not_found")
+
+
+def test_clips_of_events_are_asked_for_when_the_post_roll_is_in(
+    app: Flask, database: Database, settings: Settings, operator: ApiClient, camera_id: int
+) -> None:
+    now = time.time()
+    unrecorded = int(operator.post("/cameras", {"name": "yard", "url": "rtsp://192.0.2.2/"}).get_json()["id"])
+    SegmentStore(database).add(write_segments(settings.media_dir, camera_id, now - 30, 5))
+    early, late, goes_on, elsewhere = (
+        an_event(camera_id, now - 27, ended_at=now - 26),
+        an_event(camera_id, now - 22, ended_at=now - 20),  # its post-roll ends 5 s behind the last segment
+        an_event(camera_id, now - 28, ended_at=None),
+        an_event(unrecorded, now - 27, ended_at=now - 26),
+    )
+    EventStore(database).put([(e, None) for e in (early, late, goes_on, elsewhere)], epoch=1)
+    with app.app_context():
+        events = services().event_clips
+    asked = events.ask_for_new(events.without_clip(now - 60, 100), now)
+    assert [clip.event_id for clip in asked] == [early.id]
+    asked = events.ask_for_new(events.without_clip(now - 60, 100), now + 60)
+    assert [clip.event_id for clip in asked] == [late.id]
+    assert events.ask_for_new(events.without_clip(now - 60, 100), now + 60) == []
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["as it was signed", "changed"])
+def test_the_command_that_verifies(
+    settings: Settings,
+    operator: ApiClient,
+    camera_id: int,
+    segments: list[Segment],
+    work: Callable[[str], bool],
+    changed: bool,
+) -> None:
+    clip_id = new_clip(operator, camera_id, START, START + 5)
+    work(clip_id)
+    file = settings.media_dir / clip_path(clip_id, START)
+    if changed:
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    done = subprocess.run(
+        [*CAMREC, "clips", "verify", str(file)], cwd=settings.data, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == changed, done.stderr
+    assert ("is not the file that was signed" in done.stderr) is changed
+    assert (f"genuine: camera {camera_id} gate" in done.stdout) is not changed
+
+
+def test_a_playlist_names_what_was_recorded(
+    viewer: ApiClient, anonymous: ApiClient, camera_id: int, segments: list[Segment], settings: Settings
+) -> None:
+    answer = viewer.get(f"/cameras/{camera_id}/playback.m3u8?from={START + 3}&to={START + 25}")
+    assert (answer.status_code, answer.mimetype) == (200, "application/vnd.apple.mpegurl")
+    lines = answer.text.splitlines()
+    assert lines[0] == "#EXTM3U"
+    assert lines[-1] == "#EXT-X-ENDLIST"
+    assert lines.count("#EXT-X-DISCONTINUITY") == 1
+    assert [line for line in lines if line.startswith("#EXT-X-PROGRAM-DATE-TIME")] == [
+        f"#EXT-X-PROGRAM-DATE-TIME:{iso_utc(START + 2)}",
+        f"#EXT-X-PROGRAM-DATE-TIME:{iso_utc(START + 20)}",
+    ]
+    urls = [line for line in lines if line.startswith("/")]
+    assert len(urls) == 7
+    # Players send no headers: the URL alone must do, and for nothing else.
+    data = anonymous.app.test_client().get(urls[0], headers={"Range": "bytes=0-"}).data
+    assert data == (settings.media_dir / segments[1].path).read_bytes()
+    token = urls[0].partition("access=")[2]
+    assert anonymous.get(f"/cameras/{camera_id}/snapshot?access={token}").status_code == 401
+    assert anonymous.app.test_client().get(urls[0].partition("?")[0]).status_code == 401
+    header = next(line for line in lines if line.startswith("#EXT-X-MAP"))
+    size = int(header.partition('BYTERANGE="')[2].partition("@")[0])
+    assert data[size + 4 : size + 8] == b"moof"
+
+
+def test_a_range_without_recordings(viewer: ApiClient, camera_id: int, segments: list[Segment]) -> None:
+    url = f"/cameras/{camera_id}/playback.m3u8"
+    assert code_of(viewer.get(f"{url}?from={START + 12}&to={START + 15}")) == (404, "no_recording")
+    assert code_of(viewer.get(f"{url}?from={START}")) == (422, "invalid")
+    assert code_of(viewer.get(f"{url}?from={START}&to={START + 8 * 86400}")) == (422, "invalid")
+
+
+def test_a_playlist_of_a_day_comes_soon(
+    database: Database, settings: Settings, viewer: ApiClient, camera_id: int
+) -> None:
+    one = write_segments(settings.media_dir, camera_id, START, 1)[0]
+    day = [
+        replace(
+            one, started_at=START + 4 * n, ended_at=START + 4 * n + 4, duration_s=4, path=f"{n}.mp4" if n else one.path
+        )
+        for n in range(21_600)
+    ]
+    SegmentStore(database).add(day)
+    url = f"/cameras/{camera_id}/playback.m3u8?from={START}&to={START + 86_400}"
+    took_s = []
+    for _ in range(3):
+        began_at = time.perf_counter()
+        answer = viewer.get(url)
+        took_s.append(time.perf_counter() - began_at)
+    assert answer.text.count("#EXTINF") == 21_600
+    assert min(took_s) < 1.0  # 0.2 s on a quiet machine; the tests' machine is not
+
+
+def test_the_time_line(database: Database, viewer: ApiClient, camera_id: int, segments: list[Segment]) -> None:
+    events = [an_event(camera_id, START + 5), an_event(camera_id, START + 22), an_event(camera_id, START + 500)]
+    EventStore(database).put([(e, None) for e in events], epoch=1)
+    found = viewer.get(f"/cameras/{camera_id}/timeline?from={START + 1}&to={START + 100}").get_json()
+    assert found["recorded"] == [
+        {"from": iso_utc(START + 1), "to": iso_utc(START + 10)},
+        {"from": iso_utc(START + 20), "to": iso_utc(START + 30)},
+    ]
+    assert [e["id"] for e in found["events"]] == [events[0].id, events[1].id]
+    assert found["events_left_out"] is False
+    assert code_of(viewer.get(f"/cameras/999/timeline?from={START}&to={START + 1}")) == (404, "camera_not_found")
+
+
+def test_a_contact_sheet(database: Database, settings: Settings, viewer: ApiClient, camera_id: int) -> None:
+    media, kept = Media(settings.media_dir), []
+    for second, pixels in enumerate(numbered_frames(60)):
+        path = kept_frame_path(camera_id, START + second)
+        data = encode_jpeg(pixels)
+        media.write(path, data)
+        kept.append(KeptFrame(camera_id, START + second, path, 320, 240, len(data)))
+    KeptFrameStore(database).add(kept)
+    url = f"/cameras/{camera_id}/contact-sheet?from={START}&to={START + 60}"
+    sheet = decode_jpeg(viewer.get(f"{url}&count=6&width=972").data)
+    assert sheet is not None
+    height, width = sheet.shape[:2]
+    assert (width, height) == (971, 2 * 241 + 4)
+    cells = [
+        sheet[row * 245 : row * 245 + 241, column * 325 : column * 325 + 321] for row in (0, 1) for column in (0, 1, 2)
+    ]
+    assert [read_counter(cell) for cell in cells] == [0, 10, 20, 30, 40, 50]
+    assert code_of(viewer.get(f"/cameras/{camera_id}/contact-sheet?from={START + 99}&to={START + 100}")) == (
+        404,
+        "no_frame",
+    )

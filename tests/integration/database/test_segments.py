@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from storage.database import Database
+from storage.segments import Segment, SegmentStore, Span, merged_spans
+
+AT_S = 1_795_500_000.0
+
+
+def segment(number: int, camera_id: int = 1, **changes: object) -> Segment:
+    """Four seconds each, one after the other."""
+    start = AT_S + 4 * number
+    made = Segment(
+        camera_id, start, start + 4, 4.0, f"recordings/{camera_id}/{number}.mp4", 1000, "h264", 1280, 720,
+        has_audio=False, run="r", key_times=(0.0, 2.0), retention_class="continuous", node="here",
+    )  # fmt: skip
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def store(database: Database) -> SegmentStore:
+    return SegmentStore(database)
+
+
+def numbers(found: list[Segment]) -> list[int]:
+    return [round((s.started_at - AT_S) / 4) for s in found]
+
+
+def test_comes_back_as_it_was_stored_and_once(store: SegmentStore) -> None:
+    assert store.add([segment(0), segment(1)]) == 2
+    assert store.add([segment(1), segment(2)]) == 1
+    (found, *others) = store.between(1, 0.0, AT_S + 100)
+    assert (replace(found, id=0), len(others)) == (segment(0), 2)
+    assert numbers([store.newest(1) or found]) == [2]
+    assert store.newest(2) is None
+    assert store.camera_ids("here") == {1}
+    assert store.paths(1, "here", AT_S + 4) == {segment(n).path: 1000 for n in (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("from_s", "to_s", "expected"),
+    [
+        pytest.param(0.0, 4.0, [0], id="one"),
+        pytest.param(3.9, 8.1, [0, 1, 2], id="parts of the first and the last"),
+        pytest.param(5.0, 6.0, [1], id="within one"),
+        pytest.param(-100.0, 0.0, [], id="before"),
+        pytest.param(400.0, 500.0, [], id="after"),
+    ],
+)
+def test_between(store: SegmentStore, from_s: float, to_s: float, expected: list[int]) -> None:
+    store.add([segment(n) for n in range(100)] + [segment(n, 2) for n in range(5)])
+    assert numbers(store.between(1, AT_S + from_s, AT_S + to_s)) == expected
+
+
+def test_spans_end_at_gaps_and_at_the_range(store: SegmentStore) -> None:
+    store.add([segment(n) for n in (0, 1, 2, 10, 11)])
+    assert store.spans(1, AT_S + 2, AT_S + 42) == [(AT_S + 2, AT_S + 12), (AT_S + 40, AT_S + 42)]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([(0, 4), (4.1, 8)], [(0, 8)], id="touching"),
+        pytest.param([(0, 4), (5, 8)], [(0, 4), (5, 8)], id="gap"),
+        pytest.param([(0, 10), (2, 4), (9, 12)], [(0, 12)], id="overlapping: the clock was set back"),
+    ],
+)
+def test_merged_spans(recorded: list[Span], expected: list[Span]) -> None:
+    assert merged_spans(recorded) == expected
+
+
+def test_days_take_the_oldest_of_their_class_and_locks_hold(store: SegmentStore) -> None:
+    store.add([segment(n, retention_class="event" if n % 2 else "continuous") for n in range(10)])
+    store.add([segment(0, 5, node="elsewhere")])
+    assert store.set_keep(1, AT_S, AT_S + 1, keep=True) == 1
+    assert store.mark_event(1, AT_S + 8, AT_S + 9) == 1
+    assert numbers(store.expire("continuous", AT_S + 33, "here", 2)) == [4, 6]
+    assert numbers(store.expire("event", AT_S + 13, "here", 10)) == [1, 2]
+    assert numbers(store.between(1, 0, AT_S + 100)) == [0, 3, 5, 7, 8, 9]
+
+
+def test_bytes_take_continuous_ones_first(store: SegmentStore) -> None:
+    store.add([segment(n, retention_class="event" if n < 5 else "continuous") for n in range(10)])
+    assert store.total_bytes("here") == 10_000
+    assert numbers(store.expire_bytes(2500, "here", 100)) == [5, 6, 7]
+    assert numbers(store.expire_bytes(3500, "here", 100)) == [8, 9, 0, 1]
+    assert numbers(store.expire_bytes(99_000, "here", 2)) == [2, 3]
+    assert store.expire_bytes(0, "here", 100) == []
+
+
+def test_a_day_of_segments_is_searched_at_once(store: SegmentStore) -> None:
+    store.add([segment(n) for n in range(2000)])  # the rest of the day is older and costs nothing: the index says so
+    started_s = time.perf_counter()
+    assert len(store.between(1, AT_S + 7900, AT_S + 7930)) == 8
+    assert time.perf_counter() - started_s < 0.3
