@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	--override requirements-overrides.txt
 
-.PHONY: help setup setup-dev demo test test-unit lint format bench bench-accuracy lock migration clean
+.PHONY: help setup setup-dev demo test test-unit lint format bench bench-accuracy train-violence lock migration clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,11 +51,26 @@ format: setup-dev ## Format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 bench: setup-dev ## Measure speed; results go to benchmarks/results/
-	@for b in frame_store plates_picture pipeline queue_overhead capture api_events; do \
+	@for b in frame_store plates_picture plates_batches pipeline queue_overhead capture api_events reid_search; do \
 		echo "== $$b"; $(BIN)/python -m benchmarks.$$b || exit 1; done
 
 bench-accuracy: setup-dev ## Measure accuracy on the footage in ../shared/data
 	@$(BIN)/python -m benchmarks.accuracy.plates
+	@$(BIN)/python -m benchmarks.accuracy.plates_abroad
+	@$(BIN)/python -m benchmarks.accuracy.reid
+	@$(BIN)/python -m benchmarks.accuracy.falls
+	@$(BIN)/python -m benchmarks.accuracy.violence
+
+# The training sees the packages of .venv too, so that it computes features with the very versions that run.
+.venv-train/.installed: training/violence/requirements.txt .venv/.installed
+	@$(BIN)/python -m venv .venv-train
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		> "$$(.venv-train/bin/python -c 'import site; print(site.getsitepackages()[0])')/camrec.pth"
+	@.venv-train/bin/python -m pip --disable-pip-version-check --quiet install -r training/violence/requirements.txt
+	@touch $@
+
+train-violence: .venv-train/.installed ## Train the violence model on ../shared/data/fights, with its metrics
+	@.venv-train/bin/python -m training.violence.train ../shared/data/fights ../shared/data/models
 
 lock: setup-dev ## Resolve requirements*.txt into the lock files
 	@$(BIN)/uv pip compile $(LOCK) --upgrade requirements.txt -o requirements.lock

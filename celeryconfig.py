@@ -46,9 +46,9 @@ worker_send_task_events = (
 worker_pool = "threads"  # CUDA and ONNX Runtime do not survive a fork
 worker_hijack_root_logger = False  # our own log lines, with camera id and task id
 worker_redirect_stdouts = False
-worker_cancel_long_running_tasks_on_connection_loss = True  # else late-acknowledged tasks run twice after a reconnect
 
 beat_schedule = {
     "expire media": {"task": "jobs.expire_media", "schedule": 300.0, "options": {"expires": 300}},
+    "follow clips": {"task": "clips.follow", "schedule": 5.0, "options": {"expires": 5}},
 }
 beat_schedule_filename = str(_settings.run_dir / "beat-schedule")

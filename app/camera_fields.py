@@ -7,7 +7,7 @@ from typing import Any
 
 from core.camera_url import check_camera_url
 from core.recognitions import RECOGNITIONS
-from storage.cameras import CameraRecognition
+from storage.cameras import CameraRecognition, Recording
 
 
 def camera_fields(loaded: Mapping[str, Any], *, allow_files: bool) -> dict[str, Any]:
@@ -23,6 +23,8 @@ def camera_fields(loaded: Mapping[str, Any], *, allow_files: bool) -> dict[str, 
             fields[name] = url and check_camera_url(url, allow_files=allow_files)
     if "recognitions" in fields:
         fields["recognitions"] = tuple(camera_recognition(r) for r in fields["recognitions"])
+    if "recording" in fields:
+        fields["recording"] = Recording(**fields["recording"])
     return fields
 
 

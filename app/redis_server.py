@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import redis
@@ -66,7 +67,7 @@ class RedisServer:
             "port": self._port,
             "requirepass": self._password,
             "protected-mode": "yes",
-            "dir": f'"{self._folder}"',
+            "dir": _quoted(self._folder),
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": '""',
@@ -84,11 +85,15 @@ class RedisServer:
         """Take the address back when it has stopped."""
         self._settings.embedded_redis_file.unlink(missing_ok=True)
 
-    def wait_until_ready(self, timeout_s: float) -> None:
+    def wait_until_ready(self, timeout_s: float, has_ended: Callable[[], str | None] = lambda: None) -> None:
         """Return when it answers.
 
+        Args:
+            timeout_s: How long to wait; a big append-only file takes a while to load.
+            has_ended: How it ended, where it did, or why not to wait any longer.
+
         Raises:
-            UnavailableError: it does not within that time.
+            UnavailableError: it ended, or does not answer within that time.
         """
         client = redis.Redis(port=self._port, password=self._password, socket_timeout=1.0)
         end = time.monotonic() + timeout_s
@@ -96,6 +101,11 @@ class RedisServer:
             try:
                 client.ping()
             except (redis.RedisError, OSError) as error:
+                if ended := has_ended():
+                    raise UnavailableError(
+                        f"The embedded Redis did not start ({ended}); what it says stands above. If its file "
+                        f"{self._folder / 'appendonly.aof'} is damaged: redis-check-aof --fix, or move it away."
+                    ) from None
                 if time.monotonic() > end:
                     raise UnavailableError(
                         f"The embedded Redis did not start within {timeout_s:.0f} s: {error}"
@@ -104,6 +114,11 @@ class RedisServer:
             else:
                 client.close()
                 return
+
+
+def _quoted(path: Path) -> str:
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -85,6 +85,14 @@ class Supervisor:
         self._start(child)
         self._write_status()
 
+    def has_ended(self, name: str) -> str | None:
+        """How a program ended, where it did; also where a stop was requested meanwhile."""
+        if self._stop.is_set():
+            return "stopped"
+        process = next(c.process for c in self._children if c.program.name == name)
+        code = None if process is None else process.poll()
+        return None if code is None else _how_it_ended(code)
+
     def request_stop(self) -> None:
         """Make `run` end everything and return; may be called from a signal handler or another thread."""
         self._stop.set()

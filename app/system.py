@@ -19,6 +19,7 @@ from app.redis_server import RedisServer
 from app.supervisor import Program, Supervisor
 from core.errors import CamrecError
 from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES
+from core.redis_client import connect_redis
 from core.settings import Settings
 from storage.database import Database
 from storage.frames.store import FrameStore
@@ -52,10 +53,12 @@ class System:
             CamrecError: something that the rest stands on cannot be started.
         """
         check_port_is_free(self._settings.host, self._settings.port)
+        if self._redis is None:
+            connect_redis(self._settings).close()  # a wrong URL is refused here; one that is down now may come later
         if self._redis is not None:
             self._redis.configure()
             self.supervisor.start(Program("redis", self._redis.command, stops_last=True))
-            self._redis.wait_until_ready(REDIS_START_S)
+            self._redis.wait_until_ready(REDIS_START_S, lambda: self.supervisor.has_ended("redis"))
         Secrets(self._settings.data)
         database = Database(self._settings)
         try:
@@ -115,7 +118,7 @@ def sole_user_of(data: Path) -> Iterator[None]:
         CamrecError: another `camrec up` runs on it, or the folder cannot be written.
     """
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)  # pictures of people are nobody else's
         lock = (data / "camrec.lock").open("a+")
     except OSError as error:
         raise CamrecError(

@@ -9,7 +9,7 @@ EVENTS_CHANGED = "camrec:events-changed"
 """Channel: an event was written. The message is its id."""
 
 SERVED = "camrec:served"
-"""Hash ``<recognition>:<camera id>`` → frames taken by workers since Redis started."""
+"""Hash ``<recognition>:<camera id>`` → frames taken by workers, ever."""
 
 WORKER_DROPS = "camrec:worker-drops"
 """Hash ``<recognition>:<camera id>:<cause>`` → frames that workers took and did not recognise."""

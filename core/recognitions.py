@@ -9,6 +9,24 @@ EVENT_SHARDS = 8
 
 JOBS_QUEUE = "jobs"
 
+MAKE_CLIP_TASK = "clips.make"
+"""On the jobs queue; its argument is the clip's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipShape:
+    """What a recognition that looks at motion is given in place of one frame: a window over the newest frames."""
+
+    frames: int
+    """Most in a clip; they are sampled at the camera's rate for this recognition."""
+    least_frames: int
+    span_s: float
+    """No clip reaches further back."""
+    stride_s: float
+    """Least time from one clip to the next."""
+    width: int
+    """Pixels to which wider pictures are scaled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
@@ -19,6 +37,10 @@ class Recognition:
     default_fps: float
     max_fps: float
     event_kinds: tuple[str, ...]
+    clip: ClipShape | None = None
+    """None: it looks at single frames."""
+    evidence_score: float = 0.0
+    """Least score of a detection whose frame is kept for a snapshot."""
 
     @property
     def queue(self) -> str:
@@ -34,7 +56,20 @@ class Recognition:
 RECOGNITIONS: dict[str, Recognition] = {
     r.kind: r
     for r in (
-        Recognition("plates", "Vehicle registration plates", default_fps=5.0, max_fps=30.0, event_kinds=("plate",)),
+        Recognition(
+            "plates", "Vehicle registration plates", default_fps=5.0, max_fps=30.0, event_kinds=("plate", "plate_hit")
+        ),
+        Recognition("falls", "Falls", default_fps=8.0, max_fps=30.0, event_kinds=("fall", "person_down")),
+        Recognition(
+            "violence",
+            "Violence",
+            default_fps=8.0,
+            max_fps=15.0,
+            event_kinds=("violence",),
+            clip=ClipShape(frames=16, least_frames=8, span_s=2.5, stride_s=0.5, width=320),
+            evidence_score=0.4,
+        ),
+        Recognition("reid", "Re-identification", default_fps=4.0, max_fps=30.0, event_kinds=("identity",)),
     )
 }
 

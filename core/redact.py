@@ -11,7 +11,7 @@ HIDDEN = "***"
 _URL_IN_TEXT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,31}://\S+")
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]{0,31}://)(?:[^\s?#]|[?#](?=[^\s=@]{0,255}@))*@")
 _SECRET_PARAMETER = re.compile(
-    r"(?P<name>(?:^|[?&;\s])[\w.-]{0,40}(?:pass(?:word|wd|phrase)?|pwd|psw|token|secret|auth|api_?key|key|usr|user(?:name)?|login)"
+    r"(?P<name>(?:^|[?&;,/\s])[\w.-]{0,40}(?:pass(?:word|wd|phrase)?|pwd?|psw|psk|sign(?:ature)?|token|secret|auth|api_?key|key|usr|user(?:name)?|login)"
     r"[\w.-]{0,40}=)(?P<value>[^&;#\s]+)",
     re.IGNORECASE,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import redis
 
+from core.errors import BadSettingError
 from core.settings import Settings
 
 SOCKET_TIMEOUT_S = 5.0
@@ -16,13 +17,21 @@ def connect_redis(settings: Settings, timeout_s: float = SOCKET_TIMEOUT_S) -> re
 
     Raises:
         UnavailableError: no Redis is configured.
+        BadSettingError: its URL is wrong.
     """
-    return redis.Redis.from_url(
-        settings.resolve_redis_url(),
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        socket_keepalive=True,
-        health_check_interval=15,
-        retry=None,
-        decode_responses=False,
-    )
+    try:
+        return redis.Redis.from_url(
+            settings.resolve_redis_url(),
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            socket_keepalive=True,
+            health_check_interval=15,
+            retry=None,
+            decode_responses=False,
+        )
+    except ValueError:
+        # What redis-py says may quote a part of the password.
+        raise BadSettingError(
+            "CAMREC_REDIS_URL is not one that can be used: redis://HOST:6379/0 is expected, with a colon, the password "
+            "(special characters percent-encoded) and @ before HOST where there is one."
+        ) from None

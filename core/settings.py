@@ -52,6 +52,15 @@ class Settings(BaseSettings):
     keep_fps: float = Field(1.0, ge=0, le=5, description="frames a second kept on disk for each camera, 0: none")
     frames_days: float = Field(2.0, gt=0, description="days for which kept frames stay")
     events_days: float = Field(30.0, gt=0, description="days for which events stay")
+    clips_days: float = Field(30.0, gt=0, description="days for which clips stay, those of events, too")
+    reid_days: float = Field(7.0, gt=0, description="days for which sightings of persons stay, with their pictures")
+    recordings_days: float = Field(7.0, gt=0, description="days for which continuous recordings stay")
+    recordings_gb: float | None = Field(
+        None, gt=0, description="most gigabytes of recordings on a machine; unset: all but CAMREC_MIN_FREE"
+    )
+    min_free: ByteSize = Field(
+        ByteSize(500_000_000), description="recording and keeping of frames stop where less of the disk is free"
+    )
     cameras_per_shard: int = Field(25, ge=1, le=200, description="cameras in one capture process")
     gpu: int | None = Field(None, ge=0, description="GPU that a worker is pinned to; unset: CPU")
     max_batch: int = Field(8, ge=1, le=256, description="most frames in one batch")

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from core.embedding import Embedding
+
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) uint8, BGR."""
 
@@ -40,6 +42,15 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Clip:
+    """Pictures of one camera in order of time, all of one size, for recognitions that look at motion."""
+
+    pictures: tuple[Picture, ...]
+    interval_s: float
+    """Mean seconds from one picture to the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """One thing that a model saw on one frame, best first in every list."""
 
@@ -49,6 +60,8 @@ class Detection:
     text: str | None = None
     corners: tuple[tuple[float, float], ...] | None = None
     """Four corner points (top left, top right, bottom right, bottom left), where a model gives them."""
+    embedding: Embedding | None = None
+    """What it looks like, where a model gives that."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a message or an answer; numbers rounded to what they are good for."""
@@ -61,12 +74,14 @@ class Detection:
             plain["text"] = self.text
         if self.corners is not None:
             plain["corners"] = [[round(float(x), 1), round(float(y), 1)] for x, y in self.corners]
+        if self.embedding is not None:
+            plain["embedding"] = self.embedding.as_json()
         return plain
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Detection:
         """The inverse of `as_json`."""
-        corners = plain.get("corners")
+        corners, embedding = plain.get("corners"), plain.get("embedding")
         x1, y1, x2, y2 = plain["box"]
         return cls(
             label=plain["label"],
@@ -74,6 +89,7 @@ class Detection:
             box=(x1, y1, x2, y2),
             text=plain.get("text"),
             corners=None if corners is None else tuple((x, y) for x, y in corners),
+            embedding=None if embedding is None else Embedding.from_json(embedding),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.errors import BadSettingError
 from core.types import Zone
-from events import plates
+from events import falls, identities, plates, violence
 from events.judge import Judge, JudgeSettings
 
 
@@ -22,28 +22,47 @@ class JudgeKind:
 
 JUDGES: dict[str, JudgeKind] = {
     "plates": JudgeKind(plates.PlateJudge, plates.parse_settings),
+    "falls": JudgeKind(falls.FallJudge, falls.parse_settings),
+    "violence": JudgeKind(violence.ViolenceJudge, violence.parse_settings),
+    "reid": JudgeKind(identities.IdentityJudge, identities.parse_settings),
 }
 
 
-def new_judge(kind: str, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()) -> Judge:
+def new_judge(
+    kind: str, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = (), matcher: Any = None
+) -> Judge:
     """A judge that has seen nothing yet.
+
+    Args:
+        kind: of recognition.
+        camera_id: of its camera.
+        settings: of the recognition on that camera.
+        zones: of the camera.
+        matcher: what the judge asks about the world beyond its camera, where its kind knows of one (for `plates` a
+            `events.plate_lists.PlateMatcher`); None: nothing. `reid` needs an `events.identities.Matcher`.
 
     Raises:
         BadSettingError: no such recognition, or wrong settings.
     """
-    return _judge_kind(kind).judge(camera_id=camera_id, settings=settings, zones=zones)
+    return _judge_kind(kind).judge(camera_id=camera_id, settings=settings, zones=zones, **_given(matcher))
 
 
 def restore_judge(
-    kind: str, camera_id: int, settings: dict[str, Any], state: dict[str, Any], zones: Sequence[Zone] = ()
+    kind: str,
+    camera_id: int,
+    settings: dict[str, Any],
+    state: dict[str, Any],
+    zones: Sequence[Zone] = (),
+    matcher: Any = None,
 ) -> Judge:
-    """A judge that goes on from a checkpoint (`Judge.state`).
+    """A judge that goes on from a checkpoint (`Judge.state`); the rest is as in `new_judge`.
 
     Raises:
         BadSettingError: no such recognition, or wrong settings.
         BadStateError: the checkpoint is of another version or broken.
     """
-    return _judge_kind(kind).judge.restore(state, camera_id=camera_id, settings=settings, zones=zones)
+    judge = _judge_kind(kind).judge
+    return judge.restore(state, camera_id=camera_id, settings=settings, zones=zones, **_given(matcher))
 
 
 def validate_settings(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +72,11 @@ def validate_settings(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
         BadSettingError: no such recognition, an unknown setting or a wrong value; the text names the valid ones.
     """
     return _judge_kind(kind).parse_settings(settings).model_dump()
+
+
+def _given(matcher: Any) -> dict[str, Any]:
+    """Kinds that ask nothing take no matcher."""
+    return {} if matcher is None else {"matcher": matcher}
 
 
 def _judge_kind(kind: str) -> JudgeKind:

@@ -49,7 +49,9 @@ class Judge(Protocol):
 
 
 class JudgeSettings(BaseModel):
-    """Base of a recognition's settings for one camera: plain numbers, each with bounds, a default and its meaning."""
+    """Base of a recognition's settings for one camera: plain numbers, each with bounds, and lists of words; each with a
+    default and its meaning.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -57,10 +59,7 @@ class JudgeSettings(BaseModel):
     def describe(cls) -> str:
         """Every setting with its type, range and default, in one line."""
         properties = cls.model_json_schema()["properties"]
-        return ", ".join(
-            f"{name} ({p['type']} from {p['minimum']} to {p['maximum']}, default {p['default']})"
-            for name, p in properties.items()
-        )
+        return ", ".join(f"{name} ({_values(p)}, default {p['default']})" for name, p in properties.items())
 
     @classmethod
     def parse(cls, kind: str, settings: dict[str, Any]) -> Self:
@@ -79,3 +78,10 @@ class JudgeSettings(BaseModel):
                 for e in error.errors()
             )
             raise BadSettingError(f"Wrong settings for {kind}: {faults}. Valid settings: {cls.describe()}.") from None
+
+
+def _values(described: dict[str, Any]) -> str:
+    """What a setting may be, of its JSON schema."""
+    if described["type"] == "array":
+        return "list"
+    return f"{described['type']} from {described['minimum']} to {described['maximum']}"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -16,8 +16,8 @@ from core.errors import CamrecError
 from core.redact import is_redacted, redact, without_userinfo
 from core.types import Zone
 from storage.database import Database
-from storage.media import plain_snapshot_path
-from storage.models import CameraRow, EventRow, FrameRow, RecognitionRow, ZoneRow
+from storage.media import clip_files, plain_snapshot_path
+from storage.models import CameraRow, ClipRow, EventRow, FrameRow, RecognitionRow, SegmentRow, SightingRow, ZoneRow
 from storage.secrets import Secrets
 
 
@@ -42,6 +42,21 @@ class CameraRecognition:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+RecordingMode = Literal["off", "events", "continuous"]
+RECORDING_MODES: tuple[RecordingMode, ...] = get_args(RecordingMode)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """How a camera is recorded."""
+
+    mode: RecordingMode = "events"
+    pre_s: float = 5.0
+    """Seconds before an event that are recorded with it."""
+    post_s: float = 5.0
+    """Seconds after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Camera:
     """A configured source, its URLs in the clear: never put it into a message, a log or an answer whole."""
@@ -58,6 +73,7 @@ class Camera:
     """Frames a second kept on disk; None: the installation's setting."""
     recognitions: tuple[CameraRecognition, ...] = ()
     zones: tuple[Zone, ...] = ()
+    recording: Recording = Recording()
     version: int = 0
     created_at: float = 0.0
 
@@ -94,6 +110,12 @@ class CameraStore:
         """Id → version of every camera: a cheap look at what has changed."""
         with self._database.read() as session:
             return {row.id: row.version for row in session.execute(select(CameraRow.id, CameraRow.version))}
+
+    def kinds(self) -> set[str]:
+        """Recognitions that some enabled camera has."""
+        with self._database.read() as session:
+            asked = select(RecognitionRow.kind).join(CameraRow).where(CameraRow.enabled).distinct()
+            return set(session.scalars(asked))
 
     def get(self, camera_id: int) -> Camera:
         """One camera.
@@ -169,7 +191,7 @@ class CameraStore:
 
         Args:
             camera_id: Which.
-            purge: Remove its events and kept frames, too; otherwise they stay until retention.
+            purge: Remove its events, recordings, clips and kept frames, too; otherwise they stay until retention.
 
         Returns:
             Media files that belong to no row any more, as paths below the media folder.
@@ -186,9 +208,22 @@ class CameraStore:
             events = session.scalars(
                 select(EventRow.snapshot).where(EventRow.camera_id == camera_id, EventRow.snapshot.is_not(None))
             ).all()
+            segments = session.scalars(select(SegmentRow.path).where(SegmentRow.camera_id == camera_id)).all()
+            clips = session.scalars(
+                select(ClipRow.path).where(ClipRow.camera_id == camera_id, ClipRow.path.is_not(None))
+            ).all()
+            session.execute(delete(ClipRow).where(ClipRow.camera_id == camera_id))
+            session.execute(delete(SegmentRow).where(SegmentRow.camera_id == camera_id))
             session.execute(delete(FrameRow).where(FrameRow.camera_id == camera_id))
             session.execute(delete(EventRow).where(EventRow.camera_id == camera_id))
-            return [*frames, *(p for path in events if path for p in (path, plain_snapshot_path(path)))]
+            session.execute(delete(SightingRow).where(SightingRow.camera_id == camera_id))
+            made = [p for path in clips if path for p in clip_files(path)]
+            return [
+                *segments,
+                *made,
+                *frames,
+                *(p for path in events if path for p in (path, plain_snapshot_path(path))),
+            ]
 
     def set_zones(self, camera_id: int, zones: Iterable[Zone]) -> Camera:
         """Replace the camera's zones.
@@ -251,6 +286,12 @@ class CameraStore:
         row.detect_url_encrypted = self._secrets.encrypt(detect_url) if detect_url else None
         row.detect_url_shown = redact(detect_url) if detect_url else None
         row.enabled, row.tls_verify, row.keep_fps = camera.enabled, camera.tls_verify, camera.keep_fps
+        recording = camera.recording
+        row.recording_mode, row.recording_pre_s, row.recording_post_s = (
+            recording.mode,
+            recording.pre_s,
+            recording.post_s,
+        )
         known = {r.kind: r for r in row.recognitions}
         row.recognitions = [
             _filled(known.get(r.kind) or RecognitionRow(kind=r.kind), r)
@@ -297,9 +338,14 @@ class CameraStore:
                 )
                 for z in row.zones
             ),
+            recording=Recording(_mode(row.recording_mode), row.recording_pre_s, row.recording_post_s),
             version=row.version,
             created_at=row.created_at,
         )
+
+
+def _mode(stored: str) -> RecordingMode:
+    return next((mode for mode in RECORDING_MODES if mode == stored), "off")
 
 
 def _end_events(session: Session, camera_ids: Iterable[int]) -> None:
@@ -324,5 +370,7 @@ def _refuse_twice(values: Sequence[object], what: str) -> None:
 def _taken_means_exists(name: str) -> Iterator[None]:
     try:
         yield
-    except IntegrityError:
+    except IntegrityError as error:
+        if "unique" not in str(error.orig).lower():
+            raise
         raise CameraExistsError(f"The name or the id of {name!r} is taken by another camera.") from None

@@ -11,10 +11,10 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from core.errors import UnavailableError
+from core.errors import BadSettingError, UnavailableError
 from core.redact import redact
 from core.settings import Settings
 
@@ -101,9 +101,17 @@ def _make_folder(folder: Path) -> None:
 
 
 def _make_engine(settings: Settings) -> Engine:
-    url = make_url(settings.resolve_database_url())
-    if url.drivername in {"postgres", "postgresql"}:
-        url = url.set(drivername="postgresql+psycopg")
+    try:
+        url = make_url(settings.resolve_database_url())
+        if url.drivername in {"postgres", "postgresql"}:
+            url = url.set(drivername="postgresql+psycopg")
+        url.get_dialect().import_dbapi()
+    except (ArgumentError, ImportError, ValueError):
+        # What SQLAlchemy says may quote a part of the password.
+        raise BadSettingError(
+            "CAMREC_DATABASE_URL is not one that can be used: postgresql://HOST:5432/NAME is expected, with user, "
+            "colon, password (special characters percent-encoded) and @ before HOST; unset, SQLite is used."
+        ) from None
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
     if url.database:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
+from core.recognitions import RECOGNITIONS
 from core.types import Event, FrameRef
 from storage.database import Database
 from storage.models import CameraRow, EventRow
@@ -101,6 +102,25 @@ class EventStore:
                 _stored(row) for row in session.scalars(query.order_by(EventRow.changed_at, EventRow.id).limit(limit))
             ]
 
+    def close_forgotten(self, shard: int, shards: int, known: Collection[str]) -> int:
+        """End, at their last change, the open events of a shard of cameras that its judgement does not know.
+
+        Args:
+            shard: Which.
+            shards: Camera ids modulo this are shards.
+            known: Ids of events that go on.
+
+        Returns:
+            How many were ended.
+        """
+        with self._database.write() as session:
+            is_open = (EventRow.ended_at.is_(None), EventRow.camera_id % shards == shard)
+            rows = session.scalars(select(EventRow).where(*is_open, EventRow.recognition.in_(RECOGNITIONS))).all()
+            forgotten = [row for row in rows if row.id not in known]
+            for row in forgotten:
+                row.ended_at, row.changed_at = row.changed_at, time.time()
+        return len(forgotten)
+
     def count(self) -> int:
         """How many there are."""
         with self._database.read() as session:
@@ -152,8 +172,9 @@ def _values(event: Event, snapshot: str | None, epoch: int) -> dict[str, Any]:
     }
 
 
-def _stored(row: EventRow) -> StoredEvent:
-    event = Event(
+def event_of(row: EventRow) -> Event:
+    """The event in a row."""
+    return Event(
         id=row.id,
         camera_id=row.camera_id,
         recognition=row.recognition,
@@ -166,7 +187,10 @@ def _stored(row: EventRow) -> StoredEvent:
         text=row.text,
         details=row.details,
     )
-    return StoredEvent(event, row.snapshot, row.changed_at)
+
+
+def _stored(row: EventRow) -> StoredEvent:
+    return StoredEvent(event_of(row), row.snapshot, row.changed_at)
 
 
 def _box(values: Sequence[float] | None) -> tuple[float, float, float, float] | None:

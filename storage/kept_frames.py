@@ -57,6 +57,12 @@ class KeptFrameStore:
             rows = session.scalars(query.order_by(FrameRow.captured_at, FrameRow.id).limit(limit))
             return [_kept(row) for row in rows]
 
+    def spread(self, camera_id: int, from_s: float, to_s: float, count: int) -> list[KeptFrame]:
+        """At most ``count`` frames of ``from_s <= t < to_s``: the first of each of that many equal parts of it."""
+        step_s = (to_s - from_s) / count
+        starts = (from_s + part * step_s for part in range(count))
+        return [frame for start in starts for frame in self.between(camera_id, start, start + step_s, limit=1)]
+
     def nearest(self, camera_id: int, at_s: float, within_s: float) -> KeptFrame | None:
         """The frame of a camera closest to a time, at most ``within_s`` away."""
         near = self.between(camera_id, at_s - within_s, at_s + within_s, limit=10_000)

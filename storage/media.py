@@ -101,3 +101,17 @@ def kept_frame_path(camera_id: int, captured_at: float) -> str:
     """Where a kept frame goes: ``frames/<camera>/YYYYMMDD/HH/MMSS-mmm.jpg``, UTC."""
     at = datetime.fromtimestamp(captured_at, UTC)
     return f"frames/{camera_id}/{at:%Y%m%d/%H/%M%S}-{at.microsecond // 1000:03d}.jpg"
+
+
+MANIFEST_SUFFIX = ".manifest.json"
+"""A clip's manifest lies beside it, under its name and this."""
+
+
+def clip_files(path: str) -> list[str]:
+    """A clip's files: itself and its manifest."""
+    return [path, path + MANIFEST_SUFFIX]
+
+
+def clip_path(clip_id: str, from_s: float) -> str:
+    """Where a clip goes; its manifest lies beside it."""
+    return f"clips/{datetime.fromtimestamp(from_s, UTC):%Y%m%d}/{clip_id}.mp4"

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -45,6 +57,9 @@ class CameraRow(Base):
     enabled: Mapped[bool] = mapped_column(Boolean)
     tls_verify: Mapped[bool] = mapped_column(Boolean)
     keep_fps: Mapped[float | None]
+    recording_mode: Mapped[str] = mapped_column(String(16))
+    recording_pre_s: Mapped[float]
+    recording_post_s: Mapped[float]
     created_at: Mapped[float]
     version: Mapped[int] = mapped_column(default=1)
     """Grows with every change, so that capture sees what it must restart."""
@@ -126,3 +141,148 @@ class FrameRow(Base):
     width: Mapped[int]
     height: Mapped[int]
     size_bytes: Mapped[int]
+
+
+class SegmentRow(Base):
+    """A file of recorded stream. `camera_id` is no foreign key: a deleted camera's recordings stay until retention."""
+
+    __tablename__ = "segments"
+    __table_args__ = (
+        Index("ix_segments_camera_time", "camera_id", "started_at", "ended_at"),
+        Index("ix_segments_retention", "node", "retention_class", "keep", "ended_at", "size_bytes"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    camera_id: Mapped[int]
+    started_at: Mapped[float]
+    ended_at: Mapped[float]
+    duration_s: Mapped[float]
+    path: Mapped[str] = mapped_column(String(255), unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    codec: Mapped[str] = mapped_column(String(16))
+    width: Mapped[int]
+    height: Mapped[int]
+    has_audio: Mapped[bool] = mapped_column(Boolean)
+    run: Mapped[str] = mapped_column(String(64))
+    key_times: Mapped[list[Any]]
+    retention_class: Mapped[str] = mapped_column(String(16))
+    keep: Mapped[bool] = mapped_column(Boolean)
+    node: Mapped[str] = mapped_column(String(255))
+
+
+class IdentityRow(Base):
+    """Somebody who was seen, by clothes: an entry of the ReID gallery."""
+
+    __tablename__ = "identities"
+    __table_args__ = (Index("ix_identities_time", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(128))
+    created_at: Mapped[float]
+
+
+class SightingRow(Base):
+    """A passage of an identity on one camera. Its event has the same id."""
+
+    __tablename__ = "sightings"
+    __table_args__ = (
+        Index("ix_sightings_identity_time", "identity_id", "started_at", "id"),
+        Index("ix_sightings_time", "started_at", "id"),
+        Index("ix_sightings_camera_time", "camera_id", "started_at", "id"),
+        Index("ix_sightings_changed", "changed_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    identity_id: Mapped[str] = mapped_column(ForeignKey("identities.id", ondelete="CASCADE"))
+    camera_id: Mapped[int]
+    started_at: Mapped[float]
+    ended_at: Mapped[float]
+    similarity: Mapped[float | None]
+    changed_at: Mapped[float]
+
+
+class IdentityVectorRow(Base):
+    """What the person of a sighting looks like, to one model. Vectors of different models are never compared."""
+
+    __tablename__ = "identity_vectors"
+    __table_args__ = (Index("ix_identity_vectors_model", "model", "sighting_id"),)
+
+    sighting_id: Mapped[str] = mapped_column(ForeignKey("sightings.id", ondelete="CASCADE"), primary_key=True)
+    model: Mapped[str] = mapped_column(String(128))
+    """Name and version."""
+    values: Mapped[bytes] = mapped_column(LargeBinary)
+    """(D,) float16, little-endian, of length 1."""
+    quality: Mapped[float]
+
+
+class ReidThresholdsRow(Base):
+    """When two sightings are of one person on this site, as `camrec reid calibrate` found."""
+
+    __tablename__ = "reid_thresholds"
+
+    model: Mapped[str] = mapped_column(String(128), primary_key=True)
+    similarity: Mapped[float]
+    margin: Mapped[float]
+    calibrated_at: Mapped[float]
+
+
+class PlateListRow(Base):
+    """A list of plates that the site allows, denies or watches."""
+
+    __tablename__ = "plate_lists"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(128), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    max_distance: Mapped[int]
+    version: Mapped[int] = mapped_column(default=1)
+    """Grows with every change of the list or its entries, so that the judgement sees that it must read them again."""
+
+
+class PlateListEntryRow(Base):
+    """A plate on a list."""
+
+    __tablename__ = "plate_list_entries"
+    __table_args__ = (UniqueConstraint("list_id", "text"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey("plate_lists.id", ondelete="CASCADE"))
+    plate: Mapped[str] = mapped_column(String(32))
+    text: Mapped[str] = mapped_column(String(32))
+    """The plate, normalised."""
+    owner: Mapped[str] = mapped_column(String(128))
+    note: Mapped[str] = mapped_column(Text)
+    valid_from: Mapped[float | None]
+    valid_until: Mapped[float | None]
+
+
+class ClipRow(Base):
+    """A clip that is made, or was. `camera_id` and `event_id` are no foreign keys: clips outlive both."""
+
+    __tablename__ = "clips"
+    __table_args__ = (
+        Index("ix_clips_time", "created_at", "id"),
+        Index("ix_clips_camera_time", "camera_id", "created_at", "id"),
+        Index("ix_clips_state", "state", "changed_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    camera_id: Mapped[int]
+    event_id: Mapped[str | None] = mapped_column(String(36))
+    """The event that it shows; None: somebody asked for a range."""
+    from_s: Mapped[float]
+    to_s: Mapped[float]
+    variant: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[float]
+    path: Mapped[str | None] = mapped_column(String(255))
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    gaps: Mapped[list[Any]]
+    """``[from, to, reason]`` of each stretch that it does not show."""
+    error: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[float]
+    changed_at: Mapped[float]
+    """Also when it makes progress: one that stands still has lost its worker."""

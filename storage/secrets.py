@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -30,6 +31,10 @@ class Secrets:
     def derive(self, purpose: str) -> bytes:
         """32 bytes for one purpose, by HKDF-SHA256 (RFC 5869)."""
         return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"camrec/{purpose}".encode()).derive(self._root)
+
+    def signing_key(self) -> Ed25519PrivateKey:
+        """With which this installation signs clips; it follows from ``secret.key`` and lives as long."""
+        return Ed25519PrivateKey.from_private_bytes(self.derive("clip-signatures"))
 
     def encrypt(self, text: str) -> str:
         """Text → token (Fernet: AES-128-CBC with HMAC-SHA256)."""

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import redis
 from kombu.exceptions import OperationalError
@@ -18,23 +18,29 @@ from core.errors import CamrecError
 from core.recognitions import RECOGNITIONS, Recognition
 from core.redis_client import connect_redis
 from core.settings import Settings
-from core.types import Detection, Frame, Observation
+from core.types import Clip, Detection, Frame, Observation, Picture
 from inference.batcher import Batcher, QueueFullError
 from inference.catalogue import ModelStore
-from inference.recognisers import build_recogniser
+from inference.recognisers import build_recogniser, models_state
 from storage.frames.evidence import Evidence
 from storage.frames.store import FrameStore
 from storage.frames.tokens import Tokens
 from storage.media import encode_jpeg
 from tasks.application import app
 from tasks.observations import ObservationLog, ShardFullError
+from tasks.recogniser_in_use import ModelsWatch, RecogniserInUse
 
 log = logging.getLogger(__name__)
 
 RESULT_TIMEOUT_S = 30.0
 """A model that runs longer than this on one batch hangs; the task fails and the frame counts as lost."""
 
-Seen = tuple[Frame, tuple[Detection, ...]]
+Seen = tuple[Frame, tuple[Detection, ...], str]
+"""A frame, what was seen on it, and the names of the models that saw it."""
+
+
+Sample = tuple[Frame, Picture | Clip]
+"""The camera's newest frame, and what is recognised: its pixels, or the clip that ends with it."""
 
 
 def instances(settings: Settings) -> int:
@@ -57,14 +63,17 @@ class FrameService:
         self._clock = SystemClock()
         self._newest_seq: dict[int, int] = {}
         self._seq_lock = threading.Lock()
-        self.recogniser = build_recogniser(
-            recognition.kind, ModelStore(settings.models_dir), gpu=settings.gpu, threads=1
+        models = ModelStore(settings.models_dir)
+        self.in_use = RecogniserInUse(
+            recognition.kind,
+            lambda: build_recogniser(recognition.kind, models, gpu=settings.gpu, threads=1),
+            lambda: models_state(recognition.kind, models),
         )
-        self._batcher: Batcher[int, Frame, Seen] = Batcher(
+        self._batcher: Batcher[int, Sample, Seen] = Batcher(
             take=self._take,
             predict=self._predict,
-            age_s=lambda frame: self._clock.now() - frame.ref.captured_at,
-            on_drop=lambda cause, frame: self._count_drop(frame.ref.camera_id, cause),
+            age_s=lambda sample: self._clock.now() - sample[0].ref.captured_at,
+            on_drop=lambda cause, sample: self._count_drop(sample[0].ref.camera_id, cause),
             on_batch=self._count_batch,
             max_batch=settings.max_batch,
             max_delay_s=settings.max_delay_ms / 1000,
@@ -80,6 +89,11 @@ class FrameService:
 
     def recognise(self, camera_ids: Sequence[int]) -> None:
         """Recognise the newest frame of each camera and publish what was seen."""
+        if self.in_use.current is None:
+            for camera_id in camera_ids:
+                self._tokens.withdraw(self.recognition, camera_id)
+                self._count_drop(camera_id, "model_missing")
+            return
         futures: list[tuple[int, Future[Seen | None]]] = []
         for camera_id in camera_ids:
             try:
@@ -97,7 +111,7 @@ class FrameService:
             if seen is not None:
                 self._publish(*seen)
 
-    def _take(self, camera_id: int) -> Frame | None:
+    def _take(self, camera_id: int) -> Sample | None:
         self._tokens.take(self.recognition, camera_id)
         frame = self._store.newest(camera_id)
         if frame is None:
@@ -110,17 +124,28 @@ class FrameService:
                 self._newest_seq[camera_id] = frame.ref.seq
         if frame is None:
             self._count_drop(camera_id, "duplicate")
-        return frame
+            return None
+        if self.recognition.clip is None:
+            return frame, frame.pixels
+        clip = self._store.clip(camera_id, self.recognition.clip)
+        return None if clip is None else (frame, clip)  # the first second of a stream makes no clip
 
-    def _predict(self, frames: list[Frame]) -> list[Seen]:
-        return list(zip(frames, self.recogniser.recognise([f.pixels for f in frames]), strict=True))
+    def _predict(self, samples: list[Sample]) -> list[Seen]:
+        recogniser = self.in_use.current
+        if recogniser is None:
+            raise RuntimeError("frames wait only where there is a recogniser")
+        found = recogniser.recognise([sample for _, sample in samples])
+        return [
+            (frame, _in_frame(several, frame, sample), recogniser.model)
+            for (frame, sample), several in zip(samples, found, strict=True)
+        ]
 
-    def _publish(self, frame: Frame, detections: tuple[Detection, ...]) -> None:
+    def _publish(self, frame: Frame, detections: tuple[Detection, ...], model: str) -> None:
         camera_id = frame.ref.camera_id
         try:
-            if detections:
+            if any(d.score >= self.recognition.evidence_score for d in detections):
                 self._evidence.keep(camera_id, frame.ref.seq, encode_jpeg(frame.pixels))
-            observation = Observation(frame.ref, self.recognition.kind, detections, self.recogniser.model)
+            observation = Observation(frame.ref, self.recognition.kind, detections, model)
             self._log.append(observation, app)
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("camera %d: observation not published: %s", camera_id, error)
@@ -147,35 +172,45 @@ class FrameService:
             log.debug("batch not counted: %s", error)
 
 
+def _in_frame(detections: tuple[Detection, ...], frame: Frame, sample: Picture | Clip) -> tuple[Detection, ...]:
+    """Boxes in pixels of the frame: the pictures of a clip are smaller."""
+    if not isinstance(sample, Clip):
+        return detections
+    factor = frame.ref.width / sample.pictures[0].shape[1]
+    return tuple(
+        replace(d, box=(d.box[0] * factor, d.box[1] * factor, d.box[2] * factor, d.box[3] * factor)) for d in detections
+    )
+
+
 @dataclass(slots=True)
 class _Running:
     services: dict[str, FrameService]
     client: redis.Redis
     store: FrameStore
+    watch: ModelsWatch
 
 
 _running: _Running | None = None
 
 
 def start(settings: Settings, queues: Sequence[str]) -> None:
-    """Load and warm up the models of these queues.
+    """Load and warm up the models of these queues; where one is missing, only its recognition waits for it.
 
     Raises:
-        CamrecError: a model or the device that was asked for cannot be used.
+        CamrecError: the device that was asked for cannot be used.
     """
     global _running  # noqa: PLW0603  # one worker process has one set of models
     client, store = connect_redis(settings), FrameStore(settings)
     services = {r.kind: FrameService(r, settings, client, store) for r in RECOGNITIONS.values() if r.queue in queues}
-    for service in services.values():
-        service.recogniser.warm_up()
-        log.info("%s: %s", service.recognition.kind, service.recogniser.describe())
-    _running = _Running(services, client, store)
+    watch = ModelsWatch([service.in_use for service in services.values()])
+    _running = _Running(services, client, store, watch)
 
 
 def stop() -> None:
     """Let running batches finish and let go of models and frames."""
     global _running  # noqa: PLW0603
     if _running is not None:
+        _running.watch.close()
         for service in _running.services.values():
             service.close()
         _running.store.close()
@@ -184,7 +219,14 @@ def stop() -> None:
 
 def models() -> dict[str, str]:
     """Recognition → models in use in this process."""
-    return {} if _running is None else {kind: s.recogniser.model for kind, s in _running.services.items()}
+    recognisers = {} if _running is None else {kind: s.in_use.current for kind, s in _running.services.items()}
+    return {kind: recogniser.model for kind, recogniser in recognisers.items() if recogniser is not None}
+
+
+def missing() -> dict[str, str]:
+    """Recognition → why its model is missing in this process, and the command that brings it."""
+    reasons = {} if _running is None else {kind: s.in_use.missing for kind, s in _running.services.items()}
+    return {kind: reason for kind, reason in reasons.items() if reason is not None}
 
 
 def recognise(kind: str, camera_ids: Sequence[int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ import redis
 
 from core import keys
 from core.errors import CamrecError, UnavailableError
+from core.recognitions import EVENT_SHARDS
 from core.types import Event, Observation
 from events import new_judge, restore_judge
 from events.judge import Judge
@@ -33,14 +34,17 @@ MAX_PICTURES_REMEMBERED = 64
 BATCH = 100
 """Observations judged between two checkpoints."""
 
+CLOCK_STEP_US = 600 * 1_000_000
+"""A frame this much older than the newest judged one is no late delivery: the camera's clock was set back."""
+
 POSITION = "position"
 """Field of the checkpoint that holds how far the stream is judged."""
 
 _SAVE = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[2], unpack(ARGV, 3))
-redis.call('XTRIM', KEYS[3], 'MINID', ARGV[2])
-redis.call('XDEL', KEYS[3], ARGV[2])
+if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[4]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[2], unpack(ARGV, 4))
+redis.call('XTRIM', KEYS[3], 'MINID', ARGV[3])
+redis.call('XDEL', KEYS[3], ARGV[3])
 return 1
 """
 
@@ -58,6 +62,8 @@ class JudgingTools:
     events: EventStore
     evidence: Evidence
     media: Media
+    matchers: Mapping[str, Any] = field(default_factory=dict)
+    """Recognition → what its judges ask about the world beyond their camera, see `events.new_judge`."""
 
 
 @dataclass(slots=True)
@@ -73,10 +79,13 @@ class _CameraState:
     camera: Camera | None = None
     """The camera as it was when the judge was made."""
     last_active_s: float = 0.0
+    open_events: set[str] = field(default_factory=set)
+    """Ids of those told of as still going on."""
 
     def as_json(self) -> str:
         """For the checkpoint."""
-        return json.dumps({"seq": self.seq, "judge": self.saved, "pictures": self.pictures})
+        plain = {"seq": self.seq, "judge": self.saved, "pictures": self.pictures, "open": sorted(self.open_events)}
+        return json.dumps(plain)
 
 
 class ShardJudge:
@@ -93,6 +102,7 @@ class ShardJudge:
         self._position = "0"
         self._states: dict[str, _CameraState] = {}
         self._ahead = True
+        self._forgotten_are_closed = False
 
     def judge_waiting(self, now: float) -> None:
         """Judge all observations that wait.
@@ -117,6 +127,7 @@ class ShardJudge:
         with self._from_checkpoint():
             if self._log.waiting(self.shard):
                 return  # the time of now is not yet the time of the judgement
+            self._close_forgotten()
             touched = set()
             for name, state in list(self._states.items()):
                 if now - state.last_active_s < idle_s:
@@ -134,6 +145,9 @@ class ShardJudge:
         name = f"{observation.recognition}:{observation.frame.camera_id}"
         state = self._states.setdefault(name, _CameraState())
         state.last_active_s = now
+        if observation.frame.seq < state.seq - CLOCK_STEP_US:
+            log.warning("camera %d: the clock was set back; its judgement starts anew", observation.frame.camera_id)
+            state = self._states[name] = _CameraState(last_active_s=now)
         if observation.frame.seq <= state.seq:
             self._count_drop(name, "not_newer")
             return None
@@ -152,6 +166,7 @@ class ShardJudge:
         if changed:
             state.pictures = self._write(changed, state.pictures)
             for event in changed:
+                (state.open_events.add if event.ended_at is None else state.open_events.discard)(event.id)
                 self._announce(event)
         before, state.saved = state.saved, judge.state()
         return state.saved != before
@@ -160,14 +175,15 @@ class ShardJudge:
         if state.judge is not None and state.camera == camera:
             return state.judge
         settings = next((r.settings for r in camera.recognitions if r.kind == recognition), {})
+        matcher = self._tools.matchers.get(recognition)
         if state.saved is None:
-            judge = new_judge(recognition, camera.id, settings, camera.zones)
+            judge = new_judge(recognition, camera.id, settings, camera.zones, matcher)
         else:
             try:
-                judge = restore_judge(recognition, camera.id, settings, state.saved, camera.zones)
+                judge = restore_judge(recognition, camera.id, settings, state.saved, camera.zones, matcher)
             except CamrecError as error:
                 log.error("camera %d: %s Its judgement starts anew.", camera.id, error)
-                judge = new_judge(recognition, camera.id, {}, camera.zones)
+                judge = new_judge(recognition, camera.id, {}, camera.zones, matcher)
         state.judge, state.camera = judge, camera
         return judge
 
@@ -193,13 +209,20 @@ class ShardJudge:
                 self._position = text.decode()
             else:
                 plain = json.loads(text)
-                self._states[name.decode()] = _CameraState(plain["seq"], plain["pictures"], plain["judge"])
+                self._states[name.decode()] = _CameraState(
+                    plain["seq"], plain["pictures"], plain["judge"], open_events=set(plain["open"])
+                )
 
     def _save(self, names: Iterable[str], position: str) -> None:
         fields = [value for name in names for value in (name, self._states[name].as_json())]
         held = self._save_script(
-            keys=[keys.lease(f"events.{self.shard}"), keys.checkpoint(self.shard), keys.observations(self.shard)],
-            args=[self._holder, position, *fields, POSITION, position],
+            keys=[
+                keys.lease(f"events.{self.shard}"),
+                keys.checkpoint(self.shard),
+                keys.observations(self.shard),
+                keys.lease_epoch(f"events.{self.shard}"),
+            ],
+            args=[self._holder, self.epoch, position, *fields, POSITION, position],
         )
         if not held:
             raise ShardLostError(f"shard {self.shard}")
@@ -217,6 +240,15 @@ class ShardJudge:
                 self._ahead = False
             except redis.RedisError as error:
                 raise UnavailableError(f"Redis cannot be used now: {error}") from error
+
+    def _close_forgotten(self) -> None:
+        """Once after a take-over: events that go on by the database but that no state knows, since Redis lost it."""
+        if self._forgotten_are_closed:
+            return
+        known = {event_id for state in self._states.values() for event_id in state.open_events}
+        if closed := self._tools.events.close_forgotten(self.shard, EVENT_SHARDS, known):
+            log.warning("shard %d: %d events had no state any more and were closed", self.shard, closed)
+        self._forgotten_are_closed = True
 
     def _forget(self, name: str) -> None:
         """Drop the state of a removed camera; its open events were closed when it was removed."""

@@ -24,9 +24,12 @@ from storage.events import EventStore
 from storage.frames.evidence import Evidence
 from storage.frames.store import FrameStore
 from storage.media import Media
+from storage.plate_lists import PlateListStore
 from storage.secrets import Secrets
 from tasks.camera_settings import CameraSettings
 from tasks.judging import JudgingTools, ShardJudge, ShardLostError
+from tasks.plate_lists import CurrentPlateLists
+from tasks.reid import gallery_matcher
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,8 @@ IDLE_S = 5.0
 class ShardKeeper:
     """Takes and renews leases, and makes the worker consume exactly the queues of the shards it holds."""
 
-    def __init__(self, queues: Sequence[str], tools: JudgingTools) -> None:
+    def __init__(self, queues: Sequence[str], tools: JudgingTools, refreshes: Sequence[Callable[[], None]]) -> None:
+        """Refreshes: of what the tools know of the database, a round each second."""
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._tools = tools
         self._clock = SystemClock()
@@ -56,7 +60,7 @@ class ShardKeeper:
             threading.Thread(target=self._run, args=steps, name=name, daemon=True)
             for name, steps in (
                 ("shard-leases", (self._renew, self._follow)),
-                ("shard-ticks", (self._tools.cameras.refresh, self._tick)),
+                ("shard-ticks", (self._tools.cameras.refresh, *refreshes, self._tick)),
             )
         ]
 
@@ -169,14 +173,16 @@ def start(settings: Settings, worker: Any, queues: Sequence[str]) -> None:
     global _keeper  # noqa: PLW0603  # one worker process has one set of leases
     database = Database(settings)
     database.migrate()
+    plate_lists = CurrentPlateLists(PlateListStore(database))
     tools = JudgingTools(
         client=connect_redis(settings),
         cameras=CameraSettings(CameraStore(database, Secrets(settings.data))),
         events=EventStore(database),
         evidence=Evidence(FrameStore(settings).folder / "evidence"),
         media=Media(settings.media_dir),
+        matchers={"plates": plate_lists, "reid": gallery_matcher(database)},
     )
-    _keeper = ShardKeeper(queues, tools)
+    _keeper = ShardKeeper(queues, tools, [plate_lists.refresh])
     worker.concurrency = 1  # whatever -c says: the observations of a camera are judged in order
     worker.app.steps["consumer"].add(FollowLeases)
     for queue in queues:

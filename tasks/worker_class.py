@@ -108,7 +108,7 @@ def prepare(sender: Any = None, **_: object) -> None:
             shards.start(settings, sender, queues)
     except CamrecError as error:
         raise SystemExit(str(error)) from None
-    presence.start(settings, sender.hostname, worker_class.name, queues, frames.models())
+    presence.start(settings, sender.hostname, worker_class.name, queues)
 
 
 @worker_shutdown.connect

@@ -14,7 +14,7 @@ import yaml
 
 from core.errors import CamrecError
 
-COLUMNS = ("id", "name", "url", "detect_url", "enabled", "tls_verify", "keep_fps", "recognitions")
+COLUMNS = ("id", "name", "url", "detect_url", "enabled", "tls_verify", "keep_fps", "recognitions", "recording")
 DELIMITERS = ",;\t"
 
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -153,6 +153,8 @@ def _value(column: str, cell: str) -> Any:
             return _FLAGS.get(cell.lower(), cell)
         case "keep_fps":
             return _number(cell)
+        case "recording":
+            return {"mode": cell.lower()}
         case "recognitions":
             return [parse_recognition(text) for text in cell.split(";") if text.strip()]
         case _:
