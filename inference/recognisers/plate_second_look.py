@@ -23,7 +23,7 @@ _LOOKS = (((0.0, -0.08), 4.0), ((0.02, -0.05), 0.0))
 """Margin and least aspect: a plate seen from the side has narrow characters, and is easier to read when widened."""
 
 _SURE_CHARACTER = 0.7
-_LONG_SIDE = 256
+_LONG_SIDE = 192
 _BESIDE_REGION = 0.4
 _ABOVE_REGION = {False: 0.5, True: 1.3}
 """And below it, of the plate's height, for a plate with one row and one that may have two."""

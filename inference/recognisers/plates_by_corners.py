@@ -84,10 +84,12 @@ def _worth_reading(found: Sequence[FoundPlate]) -> list[FoundPlate]:
 def _in_doubt(plate: ReadPlate) -> bool:
     """Whether a second look may help."""
     reading = plate.reading
-    if plate.found.score < _SURE_PLATE:
-        return len(reading.text) >= _FEWEST_CHARACTERS and reading.confidence >= _LEAST_READING
     telling = [c for character, c in zip(reading.text, reading.confidences, strict=True) if character not in _TWINS]
-    return min(telling, default=1.0) < _SURE_CHARACTER or plate.is_high or plate.may_have_two_rows
+    is_unsure = min(telling, default=1.0) < _SURE_CHARACTER or plate.is_high or plate.may_have_two_rows
+    if plate.found.score < _SURE_PLATE:
+        is_text = len(reading.text) >= _FEWEST_CHARACTERS and reading.confidence >= _LEAST_READING
+        return is_text and (is_unsure or not _is_readable(plate))
+    return is_unsure
 
 
 def _is_readable(plate: ReadPlate) -> bool:
