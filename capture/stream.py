@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from capture.reasons import Reason, classify
-from capture.stream_options import HLS_READ_TIMEOUT_S, Opening, opening
+from capture.stream_options import HLS_READ_TIMEOUT_S, SOCKET_TIMEOUT_S, Opening, opening
 from core.errors import CamrecError
 from core.redact import redact
 
@@ -124,7 +124,7 @@ class Stream:
         try:
             return av.open(plan.location, options=plan.options, timeout=plan.timeout)
         except FFmpegError as error:
-            timed_out = time.monotonic() - started_s > _TIMED_OUT_SHARE * plan.timeout[0]
+            timed_out = time.monotonic() - started_s > _TIMED_OUT_SHARE * min(plan.timeout[0], SOCKET_TIMEOUT_S)
             raise self._error(error, timed_out=timed_out) from None
         except ValueError as error:  # of PyAV itself, e.g. a NUL in the URL
             raise StreamError(Reason.NOT_FOUND, str(error)) from None
