@@ -10,7 +10,7 @@ from pydantic import Field
 
 from core.types import Box, Event, FrameRef, Observation, Zone, event_id
 from events.geometry import centre, in_zones, zones_for
-from events.judge import BadStateError, JudgeSettings
+from events.judge import BadStateError, JudgeSettings, check_version
 from events.posture import Person, Sight, are_near
 from events.tracker import Tracker, TrackerConfig
 
@@ -160,11 +160,7 @@ class FallJudge:
             BadSettingError: the settings are wrong.
         """
         judge = cls(camera_id=camera_id, settings=settings, zones=zones)
-        if state.get("version") != STATE_VERSION:
-            raise BadStateError(
-                f"The checkpoint of {cls.kind} on camera {camera_id} has version {state.get('version')!r}, "
-                f"this program reads {STATE_VERSION}."
-            )
+        check_version(state, STATE_VERSION, cls.kind, camera_id)
         try:
             judge._frame = state["frame"] and FrameRef(**state["frame"])
             judge._interval_s = float(state["interval_s"])

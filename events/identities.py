@@ -11,7 +11,7 @@ from pydantic import Field
 from core.sightings import Passage, Recognised
 from core.types import Event, FrameRef, Observation, Zone, event_id
 from events.geometry import area, bottom_centre, in_zones, is_cut, zones_for
-from events.judge import BadStateError, JudgeSettings
+from events.judge import BadStateError, JudgeSettings, check_version
 from events.passenger import Crop, Passenger
 from events.tracker import Track, Tracker, TrackerConfig
 
@@ -130,11 +130,7 @@ class IdentityJudge:
             BadSettingError: the settings are wrong.
         """
         judge = cls(camera_id=camera_id, settings=settings, zones=zones, matcher=matcher)
-        if state.get("version") != STATE_VERSION:
-            raise BadStateError(
-                f"The checkpoint of {cls.kind} on camera {camera_id} has version {state.get('version')!r}, "
-                f"this program reads {STATE_VERSION}."
-            )
+        check_version(state, STATE_VERSION, cls.kind, camera_id)
         try:
             judge._tracker = Tracker.restore(state["tracker"], camera_id, TRACKING)
             judge._passengers = {key: Passenger.from_json(one) for key, one in state["passengers"].items()}

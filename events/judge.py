@@ -19,6 +19,19 @@ class BadStateError(CamrecError):
     """A checkpoint is not one that this version can go on from."""
 
 
+def check_version(state: dict[str, Any], version: int, kind: str, camera_id: int) -> None:
+    """Refuse a checkpoint that another version of the program wrote.
+
+    Raises:
+        BadStateError: it is of another version.
+    """
+    if state.get("version") != version:
+        raise BadStateError(
+            f"The checkpoint of {kind} on camera {camera_id} has version {state.get('version')!r}, "
+            f"this program reads {version}."
+        )
+
+
 class Judge(Protocol):
     """The judgement of one recognition on one camera."""
 

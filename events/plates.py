@@ -13,7 +13,7 @@ from core.errors import BadSettingError
 from core.plates import normalise
 from core.types import Detection, Event, FrameRef, Observation, Zone, event_id
 from events.geometry import bottom_centre, in_zones, iou, offset_in_widths, zones_for
-from events.judge import BadStateError, JudgeSettings
+from events.judge import BadStateError, JudgeSettings, check_version
 from events.plate_formats import check_regions, fold
 from events.plate_lists import PlateHit, PlateMatcher
 from events.plate_track import SAME_PLATE, PlateTrack
@@ -149,11 +149,7 @@ class PlateJudge:
             BadSettingError: the settings are wrong.
         """
         judge = cls(camera_id=camera_id, settings=settings, zones=zones, matcher=matcher)
-        if state.get("version") != STATE_VERSION:
-            raise BadStateError(
-                f"The checkpoint of {cls.kind} on camera {camera_id} has version {state.get('version')!r}, "
-                f"this program reads {STATE_VERSION}."
-            )
+        check_version(state, STATE_VERSION, cls.kind, camera_id)
         try:
             judge._tracks = [PlateTrack.from_json(track) for track in state["tracks"]]
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from core.types import Box, Detection, Event, FrameRef, Observation, Zone, event_id
 from events.geometry import bottom_centre, in_zones, zones_for
-from events.judge import BadStateError, JudgeSettings
+from events.judge import BadStateError, JudgeSettings, check_version
 
 STATE_VERSION = 1
 
@@ -111,11 +111,7 @@ class ViolenceJudge:
             BadSettingError: the settings are wrong.
         """
         judge = cls(camera_id=camera_id, settings=settings, zones=zones)
-        if state.get("version") != STATE_VERSION:
-            raise BadStateError(
-                f"The checkpoint of {cls.kind} on camera {camera_id} has version {state.get('version')!r}, "
-                f"this program reads {STATE_VERSION}."
-            )
+        check_version(state, STATE_VERSION, cls.kind, camera_id)
         try:
             plain = state["stretch"]
             if plain is not None:
