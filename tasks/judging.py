@@ -135,7 +135,7 @@ class ShardJudge:
                 camera = self._tools.cameras.of(int(name.rpartition(":")[2]))
                 if camera is None:
                     self._forget(name)
-                elif self._step(name, state, camera, lambda judge: judge.tick(now)):
+                elif state.saved is not None and self._step(name, state, camera, lambda judge: judge.tick(now)):
                     touched.add(name)
             if touched:
                 self._save(touched, self._position)
@@ -160,7 +160,19 @@ class ShardJudge:
         return name
 
     def _step(self, name: str, state: _CameraState, camera: Camera, step: Callable[[Judge], list[Event]]) -> bool:
-        """Whether the judge's state changed; its events are written and announced."""
+        """Whether the judge's state changed. A judge that fails loses this step; its shard must not stand still."""
+        try:
+            return self._try_step(name, state, camera, step)
+        except (UnavailableError, redis.RedisError):
+            raise  # passes: the same step is taken again
+        except Exception:
+            log.exception("camera %d: %s cannot be judged", camera.id, name.partition(":")[0])
+            state.judge = None
+            self._count_drop(name, "failed")
+            return False
+
+    def _try_step(self, name: str, state: _CameraState, camera: Camera, step: Callable[[Judge], list[Event]]) -> bool:
+        """Take the step; its events are written and announced."""
         judge = self._judge_of(name.partition(":")[0], state, camera)
         changed = step(judge)
         if changed:

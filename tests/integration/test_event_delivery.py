@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -250,3 +251,15 @@ def test_events_that_redis_forgot_are_closed(
     workers.start("worker", "-Q", QUEUES)
     wait_until(lambda: all(e.event.ended_at is not None for e in stored(settings)), "they are closed", 60)
     assert len(stored(settings)) == len(cameras)
+
+
+def test_an_observation_that_cannot_be_judged_does_not_hold_up_its_shard(
+    settings: Settings, redis_client: redis.Redis, cameras: list[Camera], workers: Children
+) -> None:
+    seen = observations(cameras)
+    foreign = [replace(o, recognition="of another version") for o in seen[: len(cameras)]]
+    workers.start("worker", "-Q", QUEUES)
+    publish([*foreign, *seen])
+    wait_until_judged(redis_client)
+    assert_one_event_each(settings, cameras)
+    assert sum(int(n) for n in redis_client.hgetall(keys.JUDGE_DROPS).values()) == len(foreign)
