@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from core.clock import Clock, SystemClock
-from storage.retention import needed_bytes
+from storage.retention.room import needed_bytes
 
 log = logging.getLogger(__name__)
 

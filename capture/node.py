@@ -27,9 +27,8 @@ from storage.database import Database
 from storage.frames.evidence import Evidence
 from storage.frames.store import FrameStore
 from storage.media import Media
-from storage.retention import expire_recordings
+from storage.retention.passes import RetentionPass
 from storage.secrets import Secrets
-from storage.segments import SegmentStore
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +152,7 @@ class CaptureNode:
                 log.debug("No sign of life given: %s", error)
             if time.monotonic() >= next_expiry_s:
                 next_expiry_s = time.monotonic() + EXPIRY_INTERVAL_S
-                self._expire_recordings()
+                self._expire_media()
             if cameras is not None and time.monotonic() >= next_sweep_s:
                 next_sweep_s = time.monotonic() + SWEEP_INTERVAL_S
                 self._sweep(cameras)
@@ -170,17 +169,17 @@ class CaptureNode:
         }
         client.hset(keys.CAPTURE_NODES, node, json.dumps(sign))
 
-    def _expire_recordings(self) -> None:
+    def _expire_media(self) -> None:
         """Here as well as by the jobs: room for what comes next must not depend on workers."""
         settings = self._settings
-        store, media = SegmentStore(self._database), Media(settings.media_dir)
+        one_pass = RetentionPass(settings, self._database, Media(settings.media_dir), socket.gethostname())
         try:
-            removed = expire_recordings(settings, store, media, socket.gethostname(), time.time())
+            removed = one_pass.run(time.time())
         except (CamrecError, OSError, DatabaseError) as error:
-            log.warning("Old recordings were not deleted: %s", error)
+            log.warning("Old media were not deleted: %s", error)
         else:
-            if removed:
-                log.info("Deleted %d segments of old recordings", removed)
+            if any(removed.values()):
+                log.info("Deleted old media: %s", ", ".join(f"{n} {name}" for name, n in removed.items() if n))
 
     def _sweep(self, cameras: Mapping[int, Camera]) -> None:
         try:

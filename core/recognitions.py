@@ -7,6 +7,12 @@ from dataclasses import dataclass
 EVENT_SHARDS = 8
 """A camera's observations go to queue ``events.<camera id modulo EVENT_SHARDS>``."""
 
+RECORDING = "recording"
+"""What the recorder's own events name as their recognition."""
+
+DISK_FULL_EVENT = "disk_full"
+"""Kind of event: a camera is not recorded, because the disk is full."""
+
 JOBS_QUEUE = "jobs"
 
 MAKE_CLIP_TASK = "clips.make"

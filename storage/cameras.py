@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,19 @@ from core.redact import is_redacted, redact, without_userinfo
 from core.types import Zone
 from storage.database import Database
 from storage.media import clip_files, plain_snapshot_path
-from storage.models import CameraRow, ClipRow, EventRow, FrameRow, RecognitionRow, SegmentRow, SightingRow, ZoneRow
+from storage.models import (
+    CameraRow,
+    ClipRow,
+    EventRow,
+    FrameRow,
+    KeepLockRow,
+    RecognitionRow,
+    RetentionRuleRow,
+    SegmentRow,
+    SightingRow,
+    ZoneRow,
+)
+from storage.retention.locks import LockedError
 from storage.secrets import Secrets
 
 
@@ -198,12 +210,14 @@ class CameraStore:
 
         Raises:
             CameraNotFoundError: there is none.
+            LockedError: what is to be purged is locked.
         """
         with self._database.write() as session:
             session.delete(self._row(session, camera_id))
             if not purge:
                 _end_events(session, [camera_id])
                 return []
+            _refuse_locked(session, camera_id)
             frames = session.scalars(select(FrameRow.path).where(FrameRow.camera_id == camera_id)).all()
             events = session.scalars(
                 select(EventRow.snapshot).where(EventRow.camera_id == camera_id, EventRow.snapshot.is_not(None))
@@ -217,6 +231,7 @@ class CameraStore:
             session.execute(delete(FrameRow).where(FrameRow.camera_id == camera_id))
             session.execute(delete(EventRow).where(EventRow.camera_id == camera_id))
             session.execute(delete(SightingRow).where(SightingRow.camera_id == camera_id))
+            session.execute(delete(RetentionRuleRow).where(RetentionRuleRow.camera_id == camera_id))
             made = [p for path in clips if path for p in clip_files(path)]
             return [
                 *segments,
@@ -346,6 +361,15 @@ class CameraStore:
 
 def _mode(stored: str) -> RecordingMode:
     return next((mode for mode in RECORDING_MODES if mode == stored), "off")
+
+
+def _refuse_locked(session: Session, camera_id: int) -> None:
+    locks = session.scalar(select(func.count()).select_from(KeepLockRow).where(KeepLockRow.camera_id == camera_id))
+    if locks:
+        raise LockedError(
+            f"{locks} keep-lock(s) hold recordings of camera {camera_id}: remove them first (/api/v1/keep-locks), "
+            "or remove the camera without purge."
+        )
 
 
 def _end_events(session: Session, camera_ids: Iterable[int]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.recognitions import RECOGNITIONS
@@ -121,19 +121,16 @@ class EventStore:
                 row.ended_at, row.changed_at = row.changed_at, time.time()
         return len(forgotten)
 
+    def open_of_kind(self, kind: str) -> list[Event]:
+        """Events of a kind that go on, oldest first."""
+        query = select(EventRow).where(EventRow.kind == kind, EventRow.ended_at.is_(None))
+        with self._database.read() as session:
+            return [event_of(row) for row in session.scalars(query.order_by(EventRow.started_at))]
+
     def count(self) -> int:
         """How many there are."""
         with self._database.read() as session:
             return session.scalar(select(func.count()).select_from(EventRow)) or 0
-
-    def expire(self, before_s: float, limit: int) -> list[StoredEvent]:
-        """Delete at most ``limit`` of the oldest events that started before that time, and return them."""
-        with self._database.write() as session:
-            rows = session.scalars(
-                select(EventRow).where(EventRow.started_at < before_s).order_by(EventRow.started_at).limit(limit)
-            ).all()
-            session.execute(delete(EventRow).where(EventRow.id.in_([row.id for row in rows])))
-            return [_stored(row) for row in rows]
 
 
 def _filtered(query: Select[EventRow], wanted: EventFilter) -> Select[EventRow]:

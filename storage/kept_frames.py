@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import func, insert, select
 
 from storage.database import Database
 from storage.models import FrameRow
@@ -67,15 +67,6 @@ class KeptFrameStore:
         """The frame of a camera closest to a time, at most ``within_s`` away."""
         near = self.between(camera_id, at_s - within_s, at_s + within_s, limit=10_000)
         return min(near, key=lambda frame: abs(frame.captured_at - at_s), default=None)
-
-    def expire(self, before_s: float, limit: int) -> list[KeptFrame]:
-        """Delete at most ``limit`` rows of the oldest frames captured before that time, and return them."""
-        with self._database.write() as session:
-            rows = session.scalars(
-                select(FrameRow).where(FrameRow.captured_at < before_s).order_by(FrameRow.captured_at).limit(limit)
-            ).all()
-            session.execute(delete(FrameRow).where(FrameRow.id.in_([row.id for row in rows])))
-            return [_kept(row) for row in rows]
 
     def total_bytes(self) -> int:
         """Disk that kept frames take."""

@@ -149,7 +149,7 @@ class SegmentRow(Base):
     __tablename__ = "segments"
     __table_args__ = (
         Index("ix_segments_camera_time", "camera_id", "started_at", "ended_at"),
-        Index("ix_segments_retention", "node", "retention_class", "keep", "ended_at", "size_bytes"),
+        Index("ix_segments_retention", "node", "retention_class", "ended_at", "size_bytes"),
         {"sqlite_autoincrement": True},
     )
 
@@ -167,7 +167,6 @@ class SegmentRow(Base):
     run: Mapped[str] = mapped_column(String(64))
     key_times: Mapped[list[Any]]
     retention_class: Mapped[str] = mapped_column(String(16))
-    keep: Mapped[bool] = mapped_column(Boolean)
     node: Mapped[str] = mapped_column(String(255))
 
 
@@ -286,3 +285,29 @@ class ClipRow(Base):
     created_at: Mapped[float]
     changed_at: Mapped[float]
     """Also when it makes progress: one that stands still has lost its worker."""
+
+
+class KeepLockRow(Base):
+    """A stretch of time of a camera that retention leaves alone. `event_id` is no foreign key: locks outlive all."""
+
+    __tablename__ = "keep_locks"
+    __table_args__ = (Index("ix_keep_locks_camera_time", "camera_id", "from_s", "to_s"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    camera_id: Mapped[int]
+    from_s: Mapped[float]
+    to_s: Mapped[float]
+    event_id: Mapped[str | None] = mapped_column(String(36))
+    note: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[float]
+
+
+class RetentionRuleRow(Base):
+    """How long a camera's media stay, where that differs. No foreign key: what it left behind outlives a camera."""
+
+    __tablename__ = "retention_rules"
+
+    camera_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    priority: Mapped[str] = mapped_column(String(16))
+    limits: Mapped[dict[str, Any]]

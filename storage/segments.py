@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.database import Database
@@ -44,8 +44,6 @@ class Segment:
     key_times: tuple[float, ...]
     """Of key frames, in seconds after the first picture; the first is 0."""
     retention_class: RetentionClass
-    keep: bool = False
-    """Retention leaves it alone."""
     node: str = ""
     """Machine on whose disk it lies."""
     id: int = 0
@@ -139,12 +137,6 @@ class SegmentStore:
         with self._database.write() as session:
             session.execute(delete(SegmentRow).where(SegmentRow.path.in_(paths)))
 
-    def set_keep(self, camera_id: int, from_s: float, to_s: float, keep: bool) -> int:
-        """Lock (or unlock) what was recorded in a range against retention; returns how many segments that are."""
-        query = update(SegmentRow).where(*_overlapping(camera_id, from_s, to_s)).values(keep=keep)
-        with self._database.write() as session:
-            return len(session.scalars(query.returning(SegmentRow.id)).all())
-
     def mark_event(self, camera_id: int, from_s: float, to_s: float) -> int:
         """What was recorded in a range belongs to an event and stays as long; returns how many segments changed."""
         query = update(SegmentRow).where(
@@ -152,40 +144,6 @@ class SegmentStore:
         )
         with self._database.write() as session:
             return len(session.scalars(query.values(retention_class="event").returning(SegmentRow.id)).all())
-
-    def total_bytes(self, node: str) -> int:
-        """Disk that the segments of a machine take."""
-        query = select(func.coalesce(func.sum(SegmentRow.size_bytes), 0)).where(SegmentRow.node == node)
-        with self._database.read() as session:
-            return session.scalar(query) or 0
-
-    def expire(self, retention_class: RetentionClass, before_s: float, node: str, limit: int) -> list[Segment]:
-        """Delete at most ``limit`` rows of the oldest segments of a class that ended before that time; return them."""
-        query = _expendable(retention_class, node).where(SegmentRow.ended_at < before_s).limit(limit)
-        return self._take(query, lambda _taken: True)
-
-    def expire_bytes(self, excess_bytes: int, node: str, limit: int) -> list[Segment]:
-        """Delete rows of the least worth, at most ``limit``, until their files hold that many bytes; return them.
-
-        Continuous recordings go before those of events, older ones before newer.
-        """
-        taken: list[Segment] = []
-        for retention_class in ("continuous", "event"):
-            query = _expendable(retention_class, node).limit(limit - len(taken))
-            missing_bytes = excess_bytes - sum(s.size_bytes for s in taken)
-            if missing_bytes > 0 and len(taken) < limit:
-                taken += self._take(query, lambda part, m=missing_bytes: sum(s.size_bytes for s in part) < m)
-        return taken
-
-    def _take(self, query: Any, wants_more: Any) -> list[Segment]:
-        taken: list[Segment] = []
-        with self._database.write() as session:
-            for row in session.scalars(query):
-                if not wants_more(taken):
-                    break
-                taken.append(_segment(row))
-            session.execute(delete(SegmentRow).where(SegmentRow.id.in_([s.id for s in taken])))
-        return taken
 
 
 def merged_spans(recorded: Iterable[Span]) -> list[Span]:
@@ -205,14 +163,6 @@ def _overlapping(camera_id: int, from_s: float, to_s: float) -> tuple[Any, ...]:
         SegmentRow.started_at > from_s - LONGEST_SEGMENT_S,
         SegmentRow.started_at < to_s,
         SegmentRow.ended_at > from_s,
-    )
-
-
-def _expendable(retention_class: str, node: str) -> Any:
-    return (
-        select(SegmentRow)
-        .where(SegmentRow.retention_class == retention_class, SegmentRow.node == node, SegmentRow.keep.is_(False))
-        .order_by(SegmentRow.ended_at)
     )
 
 
@@ -237,7 +187,6 @@ def _segment(row: SegmentRow) -> Segment:
         run=row.run,
         key_times=tuple(row.key_times),
         retention_class="event" if row.retention_class == "event" else "continuous",
-        keep=row.keep,
         node=row.node,
         id=row.id,
     )

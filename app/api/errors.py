@@ -20,6 +20,7 @@ from inference.catalogue import MissingModelError
 from storage.cameras import CameraExistsError, CameraNotFoundError, CredentialsMissingError
 from storage.identities import BadSplitError, IdentityNotFoundError
 from storage.plate_lists import BadPlateEntryError, PlateListExistsError, PlateListNotFoundError
+from storage.retention.locks import LockedError
 
 RETRY_AFTER_S = 2
 
@@ -61,6 +62,7 @@ class Failure:
 CAMREC_ERRORS: dict[type[CamrecError], tuple[int, str]] = {
     CameraNotFoundError: (404, "camera_not_found"),
     CameraExistsError: (409, "camera_exists"),
+    LockedError: (409, "locked"),
     CredentialsMissingError: (422, "credentials_missing"),
     BadUrlError: (422, "bad_url"),
     BadSettingError: (422, "bad_setting"),

@@ -31,6 +31,7 @@ from app.api.models.routes import blp as models
 from app.api.plates.routes import blp as plates
 from app.api.playback.routes import blp as playback
 from app.api.reid.routes import blp as reid
+from app.api.retention.routes import blp as retention
 from app.api.services import attach, make_services
 from core.clock import Clock
 from core.settings import Settings
@@ -38,7 +39,21 @@ from core.settings import Settings
 OPENAPI_VERSION = "3.1.0"
 
 MAX_BODY_BYTES = 1_000_000
-RESOURCES = (auth, cameras, playback, frames, events, clips, plates, identities, reid, models, health, metrics)
+RESOURCES = (
+    auth,
+    cameras,
+    playback,
+    frames,
+    events,
+    clips,
+    retention,
+    plates,
+    identities,
+    reid,
+    models,
+    health,
+    metrics,
+)
 
 
 class ErrorSchema(Schema):

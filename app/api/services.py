@@ -31,6 +31,8 @@ from storage.identities import IdentityStore
 from storage.kept_frames import KeptFrameStore
 from storage.media import Media
 from storage.plate_lists import PlateListStore
+from storage.retention.locks import KeepLockStore
+from storage.retention.rules import RetentionRuleStore
 from storage.secrets import Secrets
 from storage.segments import SegmentStore
 from storage.users import UserStore
@@ -57,6 +59,8 @@ class Services:
     segments: SegmentStore
     clips: ClipStore
     event_clips: EventClips
+    keep_locks: KeepLockStore
+    retention_rules: RetentionRuleStore
     jobs: JobsLink
     media: Media
     frames: FrameStore
@@ -104,6 +108,8 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
         segments=segments,
         clips=clips,
         event_clips=EventClips(database, clips, segments, cameras),
+        keep_locks=KeepLockStore(database),
+        retention_rules=RetentionRuleStore(database),
         jobs=JobsLink(settings),
         media=Media(settings.media_dir),
         frames=FrameStore(settings),

@@ -39,7 +39,14 @@ _HOUR_S = 3600.0
 class Committer:
     """One thread for all cameras of a process. Neither a slow disk nor a database that is down stops recording."""
 
-    def __init__(self, media: Path, node: str, store: SegmentStore, cameras: Callable[[], list[int]]) -> None:
+    def __init__(
+        self,
+        media: Path,
+        node: str,
+        store: SegmentStore,
+        cameras: Callable[[], list[int]],
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
         """Idle until `start`.
 
         Args:
@@ -47,8 +54,9 @@ class Committer:
             node: name of this machine.
             store: the index.
             cameras: ids of those that are recorded by this process.
+            also: is done in each pass, too, and may wait for the database.
         """
-        self._media, self._node, self._store, self._cameras = media, node, store, cameras
+        self._media, self._node, self._store, self._cameras, self._also = media, node, store, cameras, also
         self._lock = threading.Lock()
         self._finished: list[Finished] = []
         self._rows: deque[Segment] = deque()
@@ -80,11 +88,12 @@ class Committer:
         self._pass()
 
     def _pass(self) -> None:
-        for step in (self._name_files, self._sweep_open, self._index):
+        was_broken, self._is_broken = self._is_broken, False
+        for step in (self._name_files, self._sweep_open, self._index, self._also):
             try:
                 step()
             except Exception as error:  # whatever it is, the next pass is another try
-                if not self._is_broken:
+                if not was_broken:
                     unexpected = not isinstance(error, (OSError, CamrecError))
                     log.warning("Recordings wait for their index: %s", error, exc_info=unexpected)
                 self._is_broken = True
@@ -151,7 +160,6 @@ class Committer:
             self._store.add(batch)
             for _ in batch:
                 self._rows.popleft()
-        self._is_broken = False
 
     def _not_in_index(self, camera_id: int) -> list[str]:
         """Files of a camera that are as new as the newest row, or newer, and have none."""

@@ -7,11 +7,13 @@ from typing import Any
 
 from capture.disk_guard import DiskGuard
 from capture.drops import Drops
+from capture.recorder.alarm import DiskAlarm
 from capture.recorder.camera_recorder import CameraRecorder
 from capture.recorder.committer import Committer
 from capture.recorder.events import EventWatcher
 from capture.recorder.main_stream import MainStream
 from capture.recorder.writer import Writer
+from core.recognitions import RECORDING
 from core.redis_client import connect_redis
 from core.settings import Settings
 from core.types import Event
@@ -23,6 +25,8 @@ from storage.segments import SegmentStore
 OPEN_EVENT_S = 60.0
 """An event that nobody has written of for so long does not keep the recorder going."""
 REDIS_TIMEOUT_S = 2.0
+_WRITES = {"recording", "armed"}
+"""States in which a camera needs room on the disk now, or may at any moment."""
 
 
 class Recorder:
@@ -40,11 +44,11 @@ class Recorder:
         self._cameras: dict[int, CameraRecorder] = {}
         self._main_streams: dict[int, MainStream] = {}
         self._segments = SegmentStore(database)
-        self._committer = Committer(media, node, self._segments, lambda: list(self._cameras))
+        events = EventStore(database)
+        self._alarm = DiskAlarm(events, node)
+        self._committer = Committer(media, node, self._segments, lambda: list(self._cameras), self._look_for_alarm)
         self._writer = Writer(media, node, disk, self._committer, drops)
-        self._watcher = EventWatcher(
-            EventStore(database), lambda: connect_redis(settings, REDIS_TIMEOUT_S), self._heard
-        )
+        self._watcher = EventWatcher(events, lambda: connect_redis(settings, REDIS_TIMEOUT_S), self._heard)
 
     def start(self) -> None:
         """Start the threads that cameras share."""
@@ -86,7 +90,7 @@ class Recorder:
         """What the camera's status says of its recording."""
         recorder, figures = self._cameras.get(camera_id), self._writer.figures(camera_id)
         state = "off" if recorder is None else recorder.state
-        is_paused = figures.is_paused and state == "recording"
+        is_paused = (figures.is_paused and state == "recording") or (not self._writer.has_room and state in _WRITES)
         reasons = {"impossible": "unsupported_codec", "paused": "disk_full"}
         return {
             "mode": "off" if recorder is None else recorder.recording.mode,
@@ -109,9 +113,13 @@ class Recorder:
             main_stream = self._main_streams[camera.id] = MainStream(camera, recorder)
             main_stream.start()
 
+    def _look_for_alarm(self) -> None:
+        cameras = list(self._cameras)
+        self._alarm.look(cameras, [i for i in cameras if self.status(i)["state"] == "paused"])
+
     def _heard(self, event: Event, changed_at: float) -> None:
         recorder = self._cameras.get(event.camera_id)
-        if recorder is not None:
+        if recorder is not None and event.recognition != RECORDING:
             last_s = changed_at + OPEN_EVENT_S if event.ended_at is None else event.ended_at
             recorder.want(event.id, event.started_at, last_s)
             recording = recorder.recording

@@ -59,6 +59,8 @@ class Writer:
         """Cameras of which packets were dropped: they go on with a key frame."""
         self._tracks: dict[int, Track] = {}
         self._figures: dict[int, RecordingFigures] = {}
+        self.has_room = True
+        """Whether the disk takes more, as of the last seconds."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -103,6 +105,7 @@ class Writer:
 
     def _run(self) -> None:
         while not self._stopped.wait(INTERVAL_S):
+            self.has_room = self._disk.has_room()
             self._write_waiting()
         self._write_waiting()
         for camera_id in list(self._tracks):

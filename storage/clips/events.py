@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
+from core.recognitions import RECORDING
 from core.types import Event
 from storage.cameras import CameraNotFoundError, CameraStore, Recording
 from storage.clips.cut import SEAM_S
@@ -71,6 +72,7 @@ class EventClips:
             .where(
                 EventRow.changed_at >= since_s,
                 EventRow.ended_at.is_not(None),
+                EventRow.recognition != RECORDING,
                 CameraRow.recording_mode != "off",
                 ~has_clip.exists(),
             )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 
 from core.types import EVENT_NAMESPACE
 from storage.clips.cut import Gap
@@ -159,14 +159,6 @@ class ClipStore:
                 return None
             session.delete(row)
             return _clip(row)
-
-    def expire(self, before_s: float, limit: int) -> list[Clip]:
-        """Delete at most ``limit`` rows of the clips that were made longest ago, before that time, and return them."""
-        query = select(ClipRow).where(ClipRow.created_at < before_s, ClipRow.state.not_in(UNFINISHED))
-        with self._database.write() as session:
-            rows = session.scalars(query.order_by(ClipRow.created_at).limit(limit)).all()
-            session.execute(delete(ClipRow).where(ClipRow.id.in_([row.id for row in rows])))
-            return [_clip(row) for row in rows]
 
     def _change(self, clip_id: str, **values: Any) -> bool:
         query = update(ClipRow).where(ClipRow.id == clip_id, ClipRow.state.in_(UNFINISHED))

@@ -20,9 +20,12 @@ from app.cli import main
 from app.demo.footage import numbered_frames, write_video
 from app.demo.rtsp import RtspServer
 from capture.recorder.track import Track
+from core.recognitions import DISK_FULL_EVENT
 from core.settings import Settings, get_settings
 from storage.cameras import Recording
 from storage.database import Database
+from storage.events import EventStore
+from storage.retention.locks import KeepLock, KeepLockStore
 from storage.segment_files import BrokenSegmentError, read_segment
 from storage.segments import Segment, SegmentStore
 from tests.support.capture_process import CaptureProcess
@@ -122,7 +125,8 @@ def test_full_disk_stops_recording_and_room_starts_it_again(
         camera = capture.add("camera", rtsp.url("camera"), recording=Recording("continuous"))
         store = SegmentStore(capture.database)
         first = wait_until(lambda: store.between(camera.id, 0.0, 1e11), "recorded", 20.0)[0]
-        store.set_keep(camera.id, first.started_at, first.ended_at, keep=True)
+        lock = KeepLock("a", camera.id, first.started_at, first.started_at + 0.01, "test", first.ended_at)
+        KeepLockStore(capture.database).add(lock)
 
         def left() -> list[int]:
             return [s.id for s in store.between(camera.id, 0.0, 1e11)]
@@ -138,6 +142,8 @@ def test_full_disk_stops_recording_and_room_starts_it_again(
         # Retention made what room it could: only what is locked is left.
         wait_until(lambda: left() == [first.id], "oldest first, all but the locked one", 30.0)
         assert (small_disk / first.path).is_file()
+        events = EventStore(capture.database)
+        wait_until(lambda: events.open_of_kind(DISK_FULL_EVENT), "an event tells of it", 10.0)
         ballast.unlink()
         wait_until(lambda: state() == "recording", "goes on", 15.0)
         wait_until(lambda: len(left()) > 1, "recorded again", 20.0)

@@ -19,6 +19,7 @@ from core.clock import iso_utc
 from core.recognitions import MAKE_CLIP_TASK
 from storage.clips.store import Clip, files_of, new_clip_id
 from storage.media import MANIFEST_SUFFIX
+from storage.retention.locks import LockedError
 
 MOST_UNFINISHED = 100
 """Clips that people asked for and that are not made yet."""
@@ -86,10 +87,13 @@ class OneClip(MethodView):
     @blp.role("operator")
     @blp.response(204)
     @blp.alt_response(404, "NOT_FOUND")
+    @blp.alt_response(409, "CONFLICT")
     def delete(self, clip_id: UUID) -> None:
         """Cancel a clip that is being made, or remove one that is not."""
         clip = _clip(clip_id)
         if not services().clips.cancel(clip.id):
+            if services().keep_locks.page(None, 1, camera_id=clip.camera_id, from_s=clip.from_s, to_s=clip.to_s):
+                raise LockedError(f"Clip {clip.id} is locked: remove the lock first (/api/v1/keep-locks).")
             services().clips.remove(clip.id)
             services().media.remove(files_of(clip))
 

@@ -19,10 +19,10 @@ from app.api.fields import (
     known_kinds,
     limit_field,
 )
-from core.recognitions import RECOGNITIONS
+from core.recognitions import DISK_FULL_EVENT, RECOGNITIONS, RECORDING
 from storage.events import EventFilter, StoredEvent
 
-EVENT_KINDS = tuple(kind for recognition in RECOGNITIONS.values() for kind in recognition.event_kinds)
+EVENT_KINDS = (*(kind for recognition in RECOGNITIONS.values() for kind in recognition.event_kinds), DISK_FULL_EVENT)
 
 
 class QueryCameraId(CameraId):
@@ -37,7 +37,7 @@ class EventFilterSchema(PeriodSchema):
     """Which events."""
 
     camera_id = QueryCameraId()
-    recognition = fields.String(validate=known_kinds(tuple(RECOGNITIONS)))
+    recognition = fields.String(validate=known_kinds((*RECOGNITIONS, RECORDING)))
     kind = fields.String(validate=known_kinds(EVENT_KINDS))
     text = Text(validate=validate.Length(1, 64), metadata={"description": "part of the text read, in any case"})
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.api.signs_of_life import alive, missing_models
 from core import keys
-from core.recognitions import EVENT_QUEUES, FRAME_QUEUES
+from core.recognitions import DISK_FULL_EVENT, EVENT_QUEUES, FRAME_QUEUES
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -100,8 +100,22 @@ def disk(services: Services) -> Part:
     return {"status": DEGRADED, "message": f"Only {human} are free in the data folder.", "free_bytes": free}
 
 
+def recording(services: Services) -> Part:
+    """Whether all cameras that are to be recorded are, as far as the disk goes."""
+    stopped = sorted({event.camera_id for event in services.events.open_of_kind(DISK_FULL_EVENT)})
+    if not stopped:
+        return {"status": OK}
+    return {
+        "status": DEGRADED,
+        "message": f"Recording has stopped for {len(stopped)} camera(s), the disk is full: free some, or keep less "
+        "(CAMREC_RECORDINGS_DAYS, /cameras/{id}/retention, /keep-locks).",
+        "stopped_cameras": stopped,
+    }
+
+
 CHECKS = {
-    check.__name__: check for check in (database, redis, capture, workers, event_workers, supervisor, frame_store, disk)
+    check.__name__: check
+    for check in (database, redis, capture, workers, event_workers, supervisor, frame_store, disk, recording)
 }
 
 

@@ -71,6 +71,12 @@ ROUTES = [
     ("GET", "/cameras/{camera_id}/timeline", "viewer"),
     ("GET", "/cameras/{camera_id}/contact-sheet", "viewer"),
     ("GET", "/segments/{segment_id}.mp4", "viewer"),
+    ("GET", "/cameras/{camera_id}/retention", "viewer"),
+    ("PUT", "/cameras/{camera_id}/retention", "admin"),
+    ("GET", "/keep-locks", "viewer"),
+    ("POST", "/keep-locks", "operator"),
+    ("GET", "/keep-locks/{lock_id}", "viewer"),
+    ("DELETE", "/keep-locks/{lock_id}", "operator"),
     ("GET", "/models", "viewer"),
     ("GET", "/health", "public"),
     ("GET", "/metrics", "viewer"),
@@ -103,6 +109,7 @@ def path_of(template: str) -> str:
         clip_id=EVENT,
         segment_id=999,
         identity_id=EVENT,
+        lock_id=EVENT,
     )
 
 

@@ -147,18 +147,5 @@ def test_changes_in_the_order_they_were_written(events: EventStore) -> None:
     assert [(s.event.best.seq, s.event.ended_at) for s in rest] == [(3, 150.0)]
 
 
-def test_expire_takes_the_oldest_first(events: EventStore) -> None:
-    made = fill(events)
-    border = made[MANY // 2].started_at
-    old = [e for e in made if e.started_at < border]
-    taken = [s.event for s in events.expire(border, limit=5)]
-    assert len(taken) == 5
-    assert max(e.started_at for e in taken) <= min(e.started_at for e in old if e not in taken)
-    rest = events.expire(border, limit=1000)
-    assert {e.id for e in taken} | {s.event.id for s in rest} == {e.id for e in old}
-    assert events.count() == MANY - len(old)
-    assert events.expire(border, limit=5) == []
-
-
 def test_nothing_to_write(events: EventStore) -> None:
     assert events.put([], epoch=1) == 0

@@ -62,15 +62,6 @@ def test_nearest(frames: KeptFrameStore, at_s: float, within_s: float, captured_
     assert (found and found.captured_at) == captured_at
 
 
-def test_expire_takes_the_oldest_and_frees_their_bytes(frames: KeptFrameStore) -> None:
-    before = frames.total_bytes()
-    taken = frames.expire(101.0, limit=2)
-    assert [f.captured_at for f in taken] == [100.0, 100.0]
-    taken += frames.expire(101.0, limit=100)
-    assert sorted(paths(taken)) == ["frames/1/0.jpg", "frames/1/1.jpg", "frames/1/2.jpg", "frames/2/0.jpg"]
-    assert frames.total_bytes() == before - sum(f.size_bytes for f in taken)
-
-
 def test_nothing_kept(database: Database) -> None:
     store = KeptFrameStore(database)
     store.add([])

@@ -74,23 +74,16 @@ def test_merged_spans(recorded: list[Span], expected: list[Span]) -> None:
     assert merged_spans(recorded) == expected
 
 
-def test_days_take_the_oldest_of_their_class_and_locks_hold(store: SegmentStore) -> None:
-    store.add([segment(n, retention_class="event" if n % 2 else "continuous") for n in range(10)])
-    store.add([segment(0, 5, node="elsewhere")])
-    assert store.set_keep(1, AT_S, AT_S + 1, keep=True) == 1
-    assert store.mark_event(1, AT_S + 8, AT_S + 9) == 1
-    assert numbers(store.expire("continuous", AT_S + 33, "here", 2)) == [4, 6]
-    assert numbers(store.expire("event", AT_S + 13, "here", 10)) == [1, 2]
-    assert numbers(store.between(1, 0, AT_S + 100)) == [0, 3, 5, 7, 8, 9]
-
-
-def test_bytes_take_continuous_ones_first(store: SegmentStore) -> None:
-    store.add([segment(n, retention_class="event" if n < 5 else "continuous") for n in range(10)])
-    assert store.total_bytes("here") == 10_000
-    assert numbers(store.expire_bytes(2500, "here", 100)) == [5, 6, 7]
-    assert numbers(store.expire_bytes(3500, "here", 100)) == [8, 9, 0, 1]
-    assert numbers(store.expire_bytes(99_000, "here", 2)) == [2, 3]
-    assert store.expire_bytes(0, "here", 100) == []
+def test_what_an_event_covers_changes_its_class(store: SegmentStore) -> None:
+    store.add([segment(n) for n in range(4)])
+    assert store.mark_event(1, AT_S + 5, AT_S + 9) == 2
+    assert [s.retention_class for s in store.between(1, 0, AT_S + 100)] == [
+        "continuous",
+        "event",
+        "event",
+        "continuous",
+    ]
+    assert store.mark_event(1, AT_S + 5, AT_S + 9) == 0
 
 
 def test_a_day_of_segments_is_searched_at_once(store: SegmentStore) -> None:

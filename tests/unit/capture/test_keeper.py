@@ -13,9 +13,9 @@ from capture.drops import Drops
 from capture.keeper import Keeper
 from core.errors import UnavailableError
 from core.types import FrameRef
-from storage import retention
 from storage.kept_frames import KeptFrame
 from storage.media import Media, decode_jpeg
+from storage.retention import room
 
 AT = 1_795_500_000.25
 PIXELS = np.full((48, 64, 3), 128, np.uint8)
@@ -52,7 +52,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(retention, "MIN_FREE_SHARE", 0.0)
+    monkeypatch.setattr(room, "MIN_FREE_SHARE", 0.0)
     return Bench(tmp_path / "media")
 
 

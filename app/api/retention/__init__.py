@@ -1,0 +1,1 @@
+"""How long media stay: rules of single cameras, and locks."""

@@ -1,0 +1,126 @@
+"""Where media of each class stand, as far as retention is concerned: rows with a camera, times, bytes and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, select
+
+from storage.clips.store import UNFINISHED
+from storage.database import Database
+from storage.media import clip_files, plain_snapshot_path
+from storage.models import ClipRow, EventRow, FrameRow, SegmentRow
+from storage.retention.locks import locked
+from storage.retention.rules import CameraScope
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Rows that were deleted."""
+
+    count: int
+    size_bytes: int
+    files: list[str]
+    """Which they named, below the media folder; they are to be deleted now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Rows of one class. What a lock covers is never taken."""
+
+    row: Any
+    """The mapped class."""
+    from_s: Any
+    """Columns: what time it shows, how old it is, how large."""
+    to_s: Any
+    aged_s: Any
+    size_bytes: Any
+    files: Callable[[Any], list[str]]
+    only: tuple[Any, ...] = ()
+
+    def total_bytes(self, database: Database, scope: CameraScope) -> int:
+        """Disk that the cameras' rows take, locked ones, too."""
+        query = select(func.coalesce(func.sum(self.size_bytes), 0)).where(*self.only, scope.holds(self.row.camera_id))
+        with database.read() as session:
+            return int(session.scalar(query) or 0)
+
+    def take_older(self, database: Database, scope: CameraScope, before_s: float, limit: int) -> Taken:
+        """Delete at most ``limit`` of the oldest rows that are older than that."""
+        return self._take(database, self._oldest(scope).where(self.aged_s < before_s).limit(limit), None)
+
+    def take_bytes(self, database: Database, scope: CameraScope, excess_bytes: float, limit: int) -> Taken:
+        """Delete at most ``limit`` of the oldest rows, until their files hold that many bytes."""
+        return self._take(database, self._oldest(scope).limit(limit), excess_bytes)
+
+    def _oldest(self, scope: CameraScope) -> Any:
+        camera_id = self.row.camera_id
+        return select(self.row).where(*self.only, scope.holds(camera_id), self._is_free()).order_by(self.aged_s)
+
+    def _is_free(self) -> Any:
+        return ~locked(self.row.camera_id, self.from_s, self.to_s)
+
+    def _take(self, database: Database, query: Any, until_bytes: float | None) -> Taken:
+        found: dict[Any, Any] = {}
+        found_bytes = 0
+        with database.read() as session:
+            for row in session.scalars(query):
+                if until_bytes is not None and found_bytes >= until_bytes:
+                    break
+                found[row.id] = row
+                found_bytes += self._bytes_of(row)
+        if not found:
+            return Taken(0, 0, [])
+        # Asked again: somebody may have locked one meanwhile.
+        taken = delete(self.row).where(self.row.id.in_(found), self._is_free()).returning(self.row.id)
+        with database.write() as session:
+            rows = [found[row_id] for row_id in session.scalars(taken)]
+        return Taken(len(rows), sum(map(self._bytes_of, rows)), [path for row in rows for path in self.files(row)])
+
+    @staticmethod
+    def _bytes_of(row: Any) -> int:
+        return getattr(row, "size_bytes", None) or 0
+
+
+def segments_shelf(media_class: str, node: str) -> Shelf:
+    """Recordings on the disk of one machine."""
+    return Shelf(
+        row=SegmentRow,
+        from_s=SegmentRow.started_at,
+        to_s=SegmentRow.ended_at,
+        aged_s=SegmentRow.ended_at,
+        size_bytes=SegmentRow.size_bytes,
+        files=lambda row: [row.path],
+        only=(SegmentRow.retention_class == media_class, SegmentRow.node == node),
+    )
+
+
+FRAMES = Shelf(
+    row=FrameRow,
+    from_s=FrameRow.captured_at,
+    to_s=FrameRow.captured_at,
+    aged_s=FrameRow.captured_at,
+    size_bytes=FrameRow.size_bytes,
+    files=lambda row: [row.path],
+)
+
+CLIPS = Shelf(
+    row=ClipRow,
+    from_s=ClipRow.from_s,
+    to_s=ClipRow.to_s,
+    aged_s=ClipRow.created_at,
+    size_bytes=ClipRow.size_bytes,
+    files=lambda row: [] if row.path is None else clip_files(row.path),
+    only=(ClipRow.state.not_in(UNFINISHED),),
+)
+
+EVENTS = Shelf(
+    row=EventRow,
+    from_s=EventRow.started_at,
+    to_s=func.coalesce(EventRow.ended_at, EventRow.changed_at),
+    aged_s=EventRow.started_at,
+    size_bytes=0,
+    files=lambda row: [row.snapshot, plain_snapshot_path(row.snapshot)] if row.snapshot else [],
+)
+"""Their pictures are small: they go by age only."""
