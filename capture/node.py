@@ -24,7 +24,6 @@ from core.redis_client import connect_redis
 from core.settings import Settings
 from storage.cameras import Camera, CameraStore
 from storage.database import Database
-from storage.frames.evidence import Evidence
 from storage.frames.store import FrameStore
 from storage.media import Media
 from storage.retention.passes import RetentionPass
@@ -183,8 +182,6 @@ class CaptureNode:
 
     def _sweep(self, cameras: Mapping[int, Camera]) -> None:
         try:
-            store = FrameStore(self._settings)
-            store.sweep(cameras)
-            Evidence(store.folder / "evidence").sweep(cameras)
+            FrameStore(self._settings).sweep(cameras)
         except UnavailableError as error:
             log.warning("The frame store was not swept: %s", error)

@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     frame_transport: Literal["shm"] = Field("shm", description="how frames reach workers: shared memory")
     frame_dir: Path = Field(Path("/dev/shm"), description="folder in memory (tmpfs) for the frame store")  # noqa: S108
     frame_memory: Annotated[ByteSize, Field(ge=16_000_000)] = Field(
-        ByteSize(2_000_000_000), description="most memory that the frame store may take, e.g. 2GB"
+        ByteSize(2_000_000_000), description="most memory that frames, clips and pictures for events may take, e.g. 2GB"
     )
     admin_password: SecretStr | None = Field(None, description="password of the first administrator, `admin`")
     allow_files: bool = Field(False, description="whether cameras may be local files (file:// or a path)")

@@ -14,8 +14,9 @@ Resize = Literal["letterbox", "letterbox_top_left", "stretch", "height"]
 
 Colour = Literal["RGB", "BGR"]
 
-Layout = Literal["NCHW", "NHWC", "NCTHW", "NTCHW"]
-"""Order of the input's dimensions: batch, channels, height, width; T: the frames of a clip."""
+Layout = Literal["NCHW", "NHWC", "NCTHW", "NTCHW", "NRD"]
+"""Order of the input's dimensions: batch, channels, height, width; T: the frames of a clip. R rows of D numbers are no
+pictures, but computed from them."""
 
 
 class ManifestError(CamrecError):
@@ -78,7 +79,7 @@ class ModelEntry:
         if self.own:
             return "added on this machine"
         if self.package is not None:
-            return f"Python package {self.package}"
+            return "comes with camrec" if self.package == "inference" else f"Python package {self.package}"
         return self.url or "no public address: `camrec models pull --from DIR`"
 
 

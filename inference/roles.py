@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import CamrecError
-from inference.decoders.formats import DETECTION, EMBEDDING, FORMATS, PLATES, POSE
+from inference.decoders.formats import CLIP_CLASSES, DETECTION, EMBEDDING, FORMATS, PLATES, POSE
 
 PERSON_LABELS = ("person", "people", "pedestrian", "human")
 """What detectors call a person."""
+
+VIOLENCE_LABELS = ("violence", "violent", "fight", "fighting", "assault")
+"""What clip classifiers call violence."""
 
 
 class UnknownRoleError(CamrecError):
@@ -52,6 +55,7 @@ ROLES: dict[str, Role] = {
         Role("falls", "person", (DETECTION,), "yolox_nano_416", PERSON_LABELS),
         Role("falls", "pose", (POSE,), "movenet_lightning_192_int8"),
         Role("violence", "person", (DETECTION,), "yolox_nano_416", PERSON_LABELS),
+        Role("violence", "clip", (CLIP_CLASSES,), "violence_motion", VIOLENCE_LABELS),
         Role("reid", "person", (DETECTION,), "yolox_nano_416", PERSON_LABELS),
         Role("reid", "embedding", (EMBEDDING,), "person-reid-retail-0248"),
     )

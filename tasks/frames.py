@@ -22,7 +22,6 @@ from core.types import Clip, Detection, Frame, Observation, Picture
 from inference.batcher import Batcher, QueueFullError
 from inference.catalogue import ModelStore
 from inference.recognisers import build_recogniser, models_state
-from storage.frames.evidence import Evidence
 from storage.frames.store import FrameStore
 from storage.frames.tokens import Tokens
 from storage.media import encode_jpeg
@@ -57,7 +56,7 @@ class FrameService:
         self.recognition = recognition
         self._client = client
         self._store = store
-        self._evidence = Evidence(store.folder / "evidence")
+        self._evidence = store.evidence
         self._tokens = Tokens(client)
         self._log = ObservationLog(client)
         self._clock = SystemClock()

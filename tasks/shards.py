@@ -21,7 +21,6 @@ from core.settings import Settings
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
-from storage.frames.evidence import Evidence
 from storage.frames.store import FrameStore
 from storage.media import Media
 from storage.plate_lists import PlateListStore
@@ -178,7 +177,7 @@ def start(settings: Settings, worker: Any, queues: Sequence[str]) -> None:
         client=connect_redis(settings),
         cameras=CameraSettings(CameraStore(database, Secrets(settings.data))),
         events=EventStore(database),
-        evidence=Evidence(FrameStore(settings).folder / "evidence"),
+        evidence=FrameStore(settings).evidence,
         media=Media(settings.media_dir),
         matchers={"plates": plate_lists, "reid": gallery_matcher(database)},
     )

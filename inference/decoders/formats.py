@@ -194,6 +194,7 @@ FORMATS: dict[str, Format] = {
     "embedding": Format(EMBEDDING, "(numbers)", _embedding, "stretch", normalisation="imagenet"),
     "frame_classes": Format(FRAME_CLASSES, "(classes)", _frame_classes, "stretch", normalisation="imagenet"),
     "clip_classes": Format(CLIP_CLASSES, "(classes), of a clip", _clip_classes, "stretch", normalisation="imagenet"),
+    "motion": Format(CLIP_CLASSES, "(score), of motion descriptors", _never),
     "db_text": Format(TEXT_DETECTION, "(1, height, width)", _never),
     "ctc": Format(TEXT_RECOGNITION, "(steps, 1 + characters)", _never),
 }

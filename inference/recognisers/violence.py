@@ -1,27 +1,21 @@
-"""Violence: how people move in a clip of about two seconds."""
+"""Violence: how people move in a clip of about two seconds. Without people in it, a clip is never violent."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from core.types import Box, Clip, Detection
 from inference.catalogue import ModelStore
-from inference.images import FloatArray
-from inference.motion import DESCRIPTOR_SIZE, motion_box, motion_descriptors, small_greys
 from inference.persons import PersonDetector, build_person_detector
-from inference.session import ModelSession, open_session
+from inference.recognisers.violence_by_classifier import build_classifier_scorer
+from inference.recognisers.violence_by_motion import DECODER, build_motion_scorer
 
 KIND = "violence"
 LABEL = "violence"
-
-MOTION_MODEL = "violence_motion"
-MOTION_MODEL_PATH = Path(__file__).parents[1] / "models" / "violence.onnx"
-"""Trained by `make train-violence`; docs/recognitions/violence.md is its card."""
 
 PERSON_FRAMES = 2
 """Frames of a clip that are searched for persons: the search costs as much as all the motion of the clip."""
@@ -32,41 +26,33 @@ PERSON_SCORE = 0.15
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class DescribedClip:
-    """How a clip with persons in it moves."""
+class ClipScorer(Protocol):
+    """Tells how violent clips with persons in them are."""
 
-    rows: FloatArray
-    """As `motion_descriptors` gives them."""
-    box: Box
-    """Of the place that moves most, in pixels of the clip's pictures."""
+    model: str
+
+    def describe(self) -> str:
+        """What it is and how good, for people."""
+
+    def score(self, clips: Sequence[Clip], person_heights: Sequence[float]) -> list[tuple[float, Box]]:
+        """For each clip its score, 0 to 1, and the place that moves most, in pixels of the clip's pictures.
+
+        Args:
+            clips: with persons in them.
+            person_heights: of each clip's persons, as a share of the picture's height.
+        """
+
+    def warm_up(self) -> None:
+        """Run once, so that the first real clip does not pay for it."""
 
 
-class ClipDescriber:
-    """Clips to what the classifier is given, in use as in training. Keeps no state, and is safe for threads."""
+class PersonGate:
+    """Which clips show persons, and how large. Keeps no state, and is safe for threads."""
 
     def __init__(self, persons: PersonDetector) -> None:
         self.persons = persons
 
-    def describe(self, clips: Sequence[Clip]) -> list[DescribedClip | None]:
-        """For each clip its motion; None where no person is seen.
-
-        Raises:
-            ValueError: a clip is too short, or its pictures are not alike.
-        """
-        return [
-            None if height is None else self._describe(clip, height)
-            for clip, height in zip(clips, self._person_heights(clips), strict=True)
-        ]
-
-    def _describe(self, clip: Clip, person_height: float) -> DescribedClip:
-        grey = small_greys(clip.pictures)
-        rows = motion_descriptors(grey, clip.interval_s, person_height)
-        height, width = clip.pictures[0].shape[:2]
-        x1, y1, x2, y2 = motion_box(grey, person_height)
-        return DescribedClip(rows, (x1 * width, y1 * height, x2 * width, y2 * height))
-
-    def _person_heights(self, clips: Sequence[Clip]) -> list[float | None]:
+    def heights(self, clips: Sequence[Clip]) -> list[float | None]:
         """Of each clip the median height of its persons, as a share of the picture's; None: there are none."""
         looked_at = [
             clip.pictures[round((len(clip.pictures) - 1) * (2 * i + 1) / (2 * PERSON_FRAMES))]
@@ -85,18 +71,18 @@ class ClipDescriber:
 class ViolenceRecogniser:
     """Clips in, at most one detection each out. Keeps no state between calls, and is safe for threads."""
 
-    def __init__(self, describer: ClipDescriber, classifier: ModelSession) -> None:
-        self._describer = describer
-        self._classifier = classifier
+    def __init__(self, gate: PersonGate, scorer: ClipScorer) -> None:
+        self._gate = gate
+        self._scorer = scorer
 
     @property
     def model(self) -> str:
         """Names of the models in use."""
-        return f"{MOTION_MODEL}+{self._describer.persons.model}"
+        return f"{self._scorer.model}+{self._gate.persons.model}"
 
     def describe(self) -> str:
         """Which models are in use and how good they are, for people."""
-        return "motion model of our own and person boxes: 4 of 5 clips right in scenes that it was not trained on"
+        return f"{self._scorer.describe()}; only where persons are seen"
 
     def recognise(self, frames: Sequence[Clip]) -> list[tuple[Detection, ...]]:
         """Score a batch of clips.
@@ -111,49 +97,47 @@ class ViolenceRecogniser:
         Raises:
             ValueError: a clip is too short, or its pictures are no such arrays or not alike.
         """
-        described = self._describer.describe(frames)
-        scores = iter(self._scores([clip.rows for clip in described if clip is not None]))
-        return [() if clip is None else (Detection(LABEL, float(next(scores)), clip.box),) for clip in described]
+        heights = self._gate.heights(frames)
+        peopled = [(clip, height) for clip, height in zip(frames, heights, strict=True) if height is not None]
+        scored = iter(self._scorer.score([clip for clip, _ in peopled], [height for _, height in peopled]))
+        return [() if height is None else (_detection(*next(scored)),) for height in heights]
 
     def warm_up(self) -> None:
         """Run every model once, so that the first real clip does not pay for it."""
-        self._describer.persons.warm_up()
-        self._scores([np.zeros((1, DESCRIPTOR_SIZE), np.float32)])
+        self._gate.persons.warm_up()
+        self._scorer.warm_up()
 
-    def _scores(self, clips: list[FloatArray]) -> list[float]:
-        if not clips:
-            return []
-        # Rows of zeros are padding, which the model leaves out.
-        batch = np.zeros((len(clips), max(1, *map(len, clips)), DESCRIPTOR_SIZE), np.float32)
-        for target, rows in zip(batch, clips, strict=True):
-            target[: len(rows)] = rows
-        return [float(score) for score in self._classifier.run(batch)[0][:, 0]]
+
+def _detection(score: float, box: Box) -> Detection:
+    return Detection(LABEL, score, box)
 
 
 def violence_models(store: ModelStore) -> tuple[str, ...]:
-    """Names of the models of the manifest that are used."""
-    return (store.chosen(KIND, "person").name,)
+    """Names of the models that are used."""
+    return (store.chosen(KIND, "person").name, store.chosen(KIND, "clip").name)
 
 
-def build_clip_describer(store: ModelStore, gpu: int | None, threads: int) -> ClipDescriber:
-    """The describer with the chosen person detector.
+def build_person_gate(store: ModelStore, gpu: int | None, threads: int) -> PersonGate:
+    """The gate with the chosen person detector.
 
     Raises:
         CamrecError: the model is missing or broken, or the GPU cannot be used.
     """
-    return ClipDescriber(build_person_detector(store, KIND, gpu=gpu, threads=threads, least_score=PERSON_SCORE))
+    return PersonGate(build_person_detector(store, KIND, gpu=gpu, threads=threads, least_score=PERSON_SCORE))
 
 
 def build_violence_recogniser(store: ModelStore, gpu: int | None, threads: int) -> ViolenceRecogniser:
-    """The recogniser with the chosen person detector and the motion model that comes with camrec.
+    """The recogniser with the chosen models.
 
     Raises:
         CamrecError: a model is missing or broken, or the GPU cannot be used.
     """
-    # A few thousand multiplications: sending them to a GPU would cost more.
-    classifier = open_session(
-        MOTION_MODEL_PATH, gpu=None, threads=1, input_shape=(None, None, DESCRIPTOR_SIZE), output_shape=(None, 1)
+    gate, entry = build_person_gate(store, gpu, threads), store.chosen(KIND, "clip")
+    scorer: ClipScorer = (
+        build_motion_scorer(store, entry)
+        if entry.decoder == DECODER
+        else build_classifier_scorer(store, entry, gpu, threads)
     )
-    recogniser = ViolenceRecogniser(build_clip_describer(store, gpu, threads), classifier)
+    recogniser = ViolenceRecogniser(gate, scorer)
     _log.info("%s: %s (%s)", KIND, recogniser.model, recogniser.describe())
     return recogniser

@@ -16,39 +16,45 @@ from core.errors import UnavailableError
 
 LOCK_TIMEOUT_S = 5.0
 _LOCK_POLL_S = 0.005
-_PREFIX, _RING, _UNFINISHED = "camera-", ".ring", ".new"
+_RING, _UNFINISHED = ".ring", ".new"
 
 
 class RingFolder:
     """A private folder of ring files, bounded by ``allowed_bytes`` and by the free space of its file system."""
 
-    def __init__(self, path: Path, allowed_bytes: int) -> None:
+    def __init__(self, path: Path, allowed_bytes: int, kind: str = "camera") -> None:
         """Make the folder (mode 0700) where it is missing.
+
+        Args:
+            path: of the folder; rings of several kinds may share it, and its budget.
+            allowed_bytes: of all rings in it.
+            kind: of the rings that this object is for; part of their names.
 
         Raises:
             UnavailableError: it cannot be made, or belongs to somebody else.
         """
         self.path = path
         self.allowed_bytes = allowed_bytes
+        self._prefix = f"{kind}-"
         make_private_folder(path)
 
     def ring_path(self, camera_id: int) -> Path:
         """Where the ring of that camera is, or would be."""
-        return self.path / f"{_PREFIX}{camera_id}{_RING}"
+        return self.path / f"{self._prefix}{camera_id}{_RING}"
 
     def unfinished_path(self, camera_id: int) -> Path:
         """Where a ring is made before it takes its name."""
-        return self.path / f"{_PREFIX}{camera_id}{_RING}{_UNFINISHED}"
+        return self.path / f"{self._prefix}{camera_id}{_RING}{_UNFINISHED}"
 
     def camera_ids(self) -> set[int]:
-        """Cameras that have a ring."""
-        names = (path.name for path in self.path.glob(f"{_PREFIX}*{_RING}"))
-        digits = (name.removeprefix(_PREFIX).removesuffix(_RING) for name in names)
+        """Cameras that have a ring of this kind."""
+        names = (path.name for path in self.path.glob(f"{self._prefix}*{_RING}"))
+        digits = (name.removeprefix(self._prefix).removesuffix(_RING) for name in names)
         return {int(text) for text in digits if text.isdecimal()}
 
     def used_bytes(self) -> int:
-        """Memory that all rings together take."""
-        return sum(self._ring_bytes(camera_id) for camera_id in self.camera_ids())
+        """Memory that all rings of all kinds take."""
+        return sum(_size_of(path) for path in self.path.glob(f"*{_RING}"))
 
     def check_room(self, camera_id: int, needed_bytes: int) -> None:
         """Refuse a new ring for that camera that would not fit. Call it under `lock`.
@@ -57,7 +63,7 @@ class RingFolder:
             UnavailableError: too little is left of the budget or of the file system.
         """
         # The ring that is replaced goes when the new one is there: it counts for the file system, not for the budget.
-        others_bytes = self.used_bytes() - self._ring_bytes(camera_id)
+        others_bytes = self.used_bytes() - _size_of(self.ring_path(camera_id))
         if others_bytes + needed_bytes > self.allowed_bytes:
             raise self.full_error(
                 camera_id,
@@ -106,11 +112,12 @@ class RingFolder:
                     raise UnavailableError(f"Another process has held {self.path / 'lock'} for too long.") from None
                 time.sleep(_LOCK_POLL_S)
 
-    def _ring_bytes(self, camera_id: int) -> int:
-        try:
-            return self.ring_path(camera_id).stat().st_size
-        except FileNotFoundError:
-            return 0
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def make_private_folder(path: Path) -> None:

@@ -11,14 +11,15 @@ from core.clock import Clock, SystemClock
 from core.recognitions import ClipShape
 from core.settings import Settings
 from core.types import Clip, Frame, FrameRef, Picture
+from storage.frames.evidence import Evidence
 from storage.frames.folder import RingFolder
 from storage.frames.ring import RingReader, RingWriter
 
 CLIP_SLOTS = 24
 """A clip of 16 pictures, and a second of more at 8 frames/s, so that a reader is not overtaken."""
 
-CLIP_SHARE = 4
-"""Clips may take up to a quarter of CAMREC_FRAME_MEMORY, on top of it."""
+EVIDENCE_SHARE = 8
+"""Pictures for events take up to an eighth of CAMREC_FRAME_MEMORY, rings of frames and of clips the rest."""
 
 PRUNE_INTERVAL_S = 10.0
 """A removed ring's memory is free when the last process has unmapped it: readers look for those this often."""
@@ -34,9 +35,12 @@ class FrameStore:
             UnavailableError: the folder cannot be made, or belongs to somebody else.
         """
         installation = hashlib.sha256(str(settings.data.resolve()).encode()).hexdigest()[:12]
-        self._folder = RingFolder(settings.frame_dir / f"camrec-{installation}", int(settings.frame_memory))
-        self._clips_path = self._folder.path / "clips"
-        self._clip_bytes = int(settings.frame_memory) // CLIP_SHARE
+        path, self._allowed_bytes = settings.frame_dir / f"camrec-{installation}", int(settings.frame_memory)
+        evidence_bytes = self._allowed_bytes // EVIDENCE_SHARE
+        self._folder = RingFolder(path, self._allowed_bytes - evidence_bytes)
+        self._clip_folder = RingFolder(path, self._allowed_bytes - evidence_bytes, "clip")
+        self.evidence = Evidence(path / "evidence", evidence_bytes)
+        """Pictures for events."""
         self._lock = threading.Lock()
         self._clip_writers: dict[int, RingWriter] = {}
         self._clip_readers: dict[int, RingReader] = {}
@@ -83,7 +87,7 @@ class FrameStore:
         with self._lock:
             writer = self._clip_writers.get(camera_id)
             if writer is None:
-                writer = self._clip_writers[camera_id] = RingWriter(self._clip_folder(), camera_id, slots=CLIP_SLOTS)
+                writer = self._clip_writers[camera_id] = RingWriter(self._clip_folder, camera_id, slots=CLIP_SLOTS)
         writer.write(pixels, captured_at)
 
     def clip(self, camera_id: int, shape: ClipShape) -> Clip | None:
@@ -95,7 +99,7 @@ class FrameStore:
         with self._lock:
             reader = self._clip_readers.get(camera_id)
             if reader is None:
-                reader = self._clip_readers[camera_id] = RingReader(self._clip_folder().ring_path(camera_id), camera_id)
+                reader = self._clip_readers[camera_id] = RingReader(self._clip_folder.ring_path(camera_id), camera_id)
         frames = reader.latest(shape.frames)
         if frames:
             newest = frames[-1]
@@ -109,14 +113,6 @@ class FrameStore:
         span_s = frames[-1].ref.captured_at - frames[0].ref.captured_at
         return Clip(tuple(f.pixels for f in frames), span_s / (len(frames) - 1)) if span_s > 0 else None
 
-    def at(self, camera_id: int, seq: int) -> Frame | None:
-        """The frame with that seq, a copy of the caller's own; None where the ring no longer has it.
-
-        Raises:
-            UnavailableError: the ring is of another release of camrec.
-        """
-        return self._reader(camera_id).at(seq)
-
     def release(self, camera_id: int) -> None:
         """Stop writing a camera, so that another process can; its frames stay."""
         with self._lock:
@@ -128,22 +124,22 @@ class FrameStore:
     def remove(self, camera_id: int) -> None:
         """Give a camera's memory back. A capture that still writes it makes a new ring, until it stops."""
         self.release(camera_id)
-        folders = [self._folder, *([self._clip_folder()] if self._clips_path.is_dir() else [])]
-        for folder in folders:
-            with folder.lock():
-                folder.remove(camera_id)
+        with self._folder.lock():
+            self._folder.remove(camera_id)
+            self._clip_folder.remove(camera_id)
 
     def sweep(self, live_camera_ids: Iterable[int]) -> set[int]:
-        """Remove the rings of all other cameras; returns their ids."""
+        """Remove the rings and pictures of all other cameras; returns the ids of those that had a ring."""
         live = set(live_camera_ids)
-        dead = self._folder.camera_ids() - live
+        dead = (self._folder.camera_ids() | self._clip_folder.camera_ids()) - live
         for camera_id in dead:
             self.remove(camera_id)
+        self.evidence.sweep(live)
         return dead
 
     def usage(self) -> tuple[int, int]:
-        """Bytes that the rings take, and bytes that they may take."""
-        return self._folder.used_bytes(), self._folder.allowed_bytes
+        """Bytes that rings and pictures take, and bytes that they may take."""
+        return self._folder.used_bytes() + self.evidence.used_bytes(), self._allowed_bytes
 
     def close(self) -> None:
         """Unmap everything of this process; the frames stay."""
@@ -153,10 +149,6 @@ class FrameStore:
                 rings.clear()
         for writer in writers:
             writer.close()
-
-    def _clip_folder(self) -> RingFolder:
-        """Made when a camera first has clips."""
-        return RingFolder(self._clips_path, self._clip_bytes)
 
     def _reader(self, camera_id: int) -> RingReader:
         with self._lock:

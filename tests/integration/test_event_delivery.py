@@ -23,7 +23,6 @@ from core.types import Detection, FrameRef, Observation
 from storage.cameras import Camera, CameraRecognition, CameraStore
 from storage.database import Database
 from storage.events import EventFilter, EventStore, StoredEvent
-from storage.frames.evidence import Evidence
 from storage.frames.store import FrameStore
 from storage.media import Media, decode_jpeg, encode_jpeg, plain_snapshot_path
 from storage.secrets import Secrets
@@ -98,7 +97,7 @@ def observations(cameras: list[Camera]) -> list[Observation]:
 
 
 def keep_evidence(settings: Settings, seen: list[Observation]) -> None:
-    evidence = Evidence(FrameStore(settings).folder / "evidence")
+    evidence = FrameStore(settings).evidence
     picture = np.random.default_rng(1).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     for observation in seen:
         if observation.detections:

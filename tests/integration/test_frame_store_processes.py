@@ -82,7 +82,6 @@ def test_a_writer_killed_in_the_middle_of_a_frame(store: FrameStore) -> None:
     with process("die", store, 103) as dying:
         assert dying.wait(DEADLINE_S) == -signal.SIGKILL
     assert newest_number(store) == 103
-    assert store.at(CAMERA, 104_000_000) is None
     ref = store.write(CAMERA, np.zeros((96, 320, 3), np.uint8), captured_at=1.0)
     assert ref.seq == 104_000_001, "the seq of the unfinished frame is not given out again"
     frame = store.newest(CAMERA)

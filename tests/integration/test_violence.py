@@ -7,9 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support.processes import CAMREC
+from tests.support.tiny_onnx import write_constant
 
 pytestmark = [pytest.mark.integration, pytest.mark.data]
 
@@ -58,3 +60,35 @@ def test_a_picture_is_refused(shared_data: Path) -> None:
     done = recognise_command("recognise", "violence", next((shared_data / "people").iterdir()), "--json")
     assert done.returncode == 1
     assert "needs a video" in json.loads(done.stdout)["error"]
+
+
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize(
+    ("shape", "score"),
+    [
+        pytest.param([1, 3, 8, 32, 32], 0.75, id="channels before time"),
+        pytest.param([1, 24, 3, 32, 32], 0.75, id="time before channels, more pictures than the clip has"),
+    ],
+)
+def test_any_clip_classifier_plugs_in(shared_data: Path, tmp_path: Path, shape: list[int], score: float) -> None:
+    answer = np.array([[0.25, score / 2, score / 2]], np.float32)
+    model = write_constant(tmp_path / "fights.onnx", shape, [answer])
+    added = recognise_command("models", "add", model, "--decoder", "clip_classes", "--labels", "calm,fight,assault")
+    assert added.returncode == 0, added.stderr
+    chosen = recognise_command("models", "use", "violence.clip", "fights")
+    assert chosen.returncode == 0, chosen.stderr
+    calm, road = summaries(
+        shared_data / "fights" / "calm" / "nofi070.mp4", shared_data / "videos" / "car-detection.mp4"
+    )
+    assert [e["score"] for e in calm["events"]] == [pytest.approx(score, abs=1e-3)]
+    assert road["events"] == [], "without persons nothing alarms, whatever the model says"
+
+
+@pytest.mark.usefixtures("models")
+def test_a_classifier_that_knows_no_violence_is_refused(tmp_path: Path) -> None:
+    model = write_constant(tmp_path / "sports.onnx", [1, 3, 8, 32, 32], [np.array([[0.5, 0.5]], np.float32)])
+    added = recognise_command("models", "add", model, "--decoder", "clip_classes", "--labels", "tennis,golf")
+    assert added.returncode == 0, added.stderr
+    chosen = recognise_command("models", "use", "violence.clip", "sports")
+    assert chosen.returncode == 1
+    assert "none of its labels (tennis, golf) is one of violence, violent, fight" in chosen.stderr

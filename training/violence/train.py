@@ -22,8 +22,9 @@ from app.cli.media_files import VideoFile
 from app.cli.video_clips import clips_of
 from core.recognitions import RECOGNITIONS
 from core.types import Clip
-from inference.catalogue import ModelStore
-from inference.recognisers.violence import KIND, MOTION_MODEL_PATH, build_clip_describer
+from inference.catalogue import ModelStore, sha256_of
+from inference.recognisers.violence import KIND, build_person_gate
+from inference.recognisers.violence_by_motion import describe_clip
 from training.violence.folds import folds_of, is_fight, read_scenes
 from training.violence.model import Array, Model, calibrate, fit, to_onnx
 
@@ -44,7 +45,7 @@ class Window:
 
 def windows_of(path: Path, models: Path) -> list[Window]:
     """The windows that `camrec recognise` would score, and their mirror images."""
-    describer = build_clip_describer(ModelStore(models), gpu=None, threads=1)
+    gate = build_person_gate(ModelStore(models), gpu=None, threads=1)
     recognition = RECOGNITIONS[KIND]
     if recognition.clip is None:
         raise ValueError(f"{KIND} must look at clips")
@@ -52,8 +53,9 @@ def windows_of(path: Path, models: Path) -> list[Window]:
     with VideoFile(path, recognition.default_fps) as video:
         for _, clip in clips_of(video.frames(), recognition.clip):
             mirror = Clip(tuple(np.ascontiguousarray(p[:, ::-1]) for p in clip.pictures), clip.interval_s)
-            for mirrored, described in enumerate(describer.describe([clip, mirror])):
-                windows.append(Window(path.stem, bool(mirrored), None if described is None else described.rows))
+            for mirrored, (one, height) in enumerate(zip([clip, mirror], gate.heights([clip, mirror]), strict=True)):
+                rows = None if height is None else describe_clip(one, height).rows
+                windows.append(Window(path.stem, bool(mirrored), rows))
     return windows
 
 
@@ -129,7 +131,9 @@ def main() -> None:
     # One sigmoid for all: it has two numbers, learnt from decisions on scenes that were not trained on.
     known = [(d, is_fight(c)) for r in rounds for c, d in r.items() if d > CALM]
     slope, offset = calibrate(np.array([d for d, _ in known]), np.array([f for _, f in known], int))
-    onnx.save(to_onnx(train(windows, 0), slope, offset), MOTION_MODEL_PATH)
+    target = ModelStore(arguments.models).path_of("violence_motion")
+    onnx.save(to_onnx(train(windows, 0), slope, offset), target)
+    print(f"For inference/catalogue.yaml: size_bytes {target.stat().st_size}, sha256 {sha256_of(target)}")
     hashes = {p.stem: hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
     figures = report(rounds, slope, offset, hashes)
     METRICS.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from core.errors import UnavailableError
-from storage.frames.evidence import MAX_PER_CAMERA, Evidence
+from storage.frames.evidence import COUNT_INTERVAL_S, LEAST_PER_CAMERA, MAX_PER_CAMERA, Evidence
+from tests.support.manual_clock import ManualClock
 
 SEQ = 1_700_000_000_000_000
 
 
 @pytest.fixture
 def evidence(tmp_path: Path) -> Evidence:
-    return Evidence(tmp_path / "evidence")
+    return Evidence(tmp_path / "evidence", 10**9)
 
 
 def kept(evidence: Evidence, camera_id: int, seqs: range) -> list[int]:
@@ -25,7 +26,7 @@ def kept(evidence: Evidence, camera_id: int, seqs: range) -> list[int]:
 def test_a_picture_is_kept_for_its_camera_and_frame(tmp_path: Path, evidence: Evidence) -> None:
     evidence.keep(1, SEQ, b"one")
     evidence.keep(2, SEQ, b"two")
-    other_process = Evidence(tmp_path / "evidence")
+    other_process = Evidence(tmp_path / "evidence", 10**9)
     assert [other_process.get(camera_id, SEQ) for camera_id in (1, 2, 3)] == [b"one", b"two", None]
     assert other_process.get(1, SEQ + 1) is None
 
@@ -43,6 +44,23 @@ def test_the_oldest_go_in_the_order_of_seq(evidence: Evidence) -> None:
     evidence.keep(2, 1, b"another camera's")
     assert kept(evidence, 1, numbers) == list(numbers[10:])
     assert evidence.get(2, 1) is not None
+
+
+def test_where_the_budget_is_used_up_each_camera_keeps_fewer(tmp_path: Path) -> None:
+    clock = ManualClock()
+    evidence = Evidence(tmp_path / "evidence", 110, clock)
+    for seq in range(SEQ, SEQ + 10):
+        evidence.keep(1, seq, b"x" * 20)
+    assert evidence.used_bytes() == 200, "it looks only now and then"
+    clock.advance(COUNT_INTERVAL_S)
+    evidence.keep(2, SEQ, b"x" * 20)
+    evidence.keep(1, SEQ + 10, b"x" * 20)
+    assert kept(evidence, 1, range(SEQ, SEQ + 11)) == [*range(SEQ + 11 - LEAST_PER_CAMERA, SEQ + 11)]
+    assert kept(evidence, 2, range(SEQ, SEQ + 1)) == [SEQ], "a camera that comes later has its picture, too"
+    clock.advance(COUNT_INTERVAL_S)
+    for seq in range(SEQ + 11, SEQ + 16):
+        evidence.keep(1, seq, b"x" * 2)
+    assert len(kept(evidence, 1, range(SEQ, SEQ + 16))) == LEAST_PER_CAMERA + 5, "there is room again"
 
 
 def test_unfinished_pictures_of_killed_processes_go_in_their_turn(tmp_path: Path, evidence: Evidence) -> None:
