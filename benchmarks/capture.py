@@ -33,7 +33,7 @@ from capture.shard import Assign, Shard
 from capture.stream import Stream, silence_ffmpeg
 from core.settings import Settings, load_settings
 from core.types import Picture
-from storage.cameras import Camera, CameraRecognition
+from storage.camera import Camera, CameraRecognition
 from storage.database import Database
 from tests.support.redis_process import RedisProcess
 

@@ -28,7 +28,7 @@ from capture.recorder.recorder import Recorder
 from capture.recorder.segment_file import _OPTIONS
 from capture.stream import Stream, silence_ffmpeg
 from core.settings import load_settings
-from storage.cameras import Camera, Recording
+from storage.camera import Camera, Recording
 from storage.database import Database
 
 BUDGET = 1.3

@@ -11,7 +11,8 @@ from redis.client import PubSub
 
 from core.errors import CamrecError, UnavailableError
 from core.keys import CAMERAS_CHANGED
-from storage.cameras import Camera, CameraNotFoundError, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraNotFoundError, CameraStore
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from core.clock import Clock, SystemClock
 from core.errors import UnavailableError
 from core.log import log_context
 from core.types import FrameRef, Picture
-from storage.cameras import Camera
+from storage.camera import Camera
 
 log = logging.getLogger(__name__)
 

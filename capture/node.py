@@ -22,7 +22,8 @@ from core import keys
 from core.errors import CamrecError, UnavailableError
 from core.redis_client import connect_redis
 from core.settings import Settings
-from storage.cameras import Camera, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.frames.store import FrameStore
 from storage.media import Media

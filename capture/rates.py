@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.recognitions import RECOGNITIONS
 from core.settings import Settings
-from storage.cameras import Camera
+from storage.camera import Camera
 
 KEEP = "keep"
 """The consumer that is the frame archive; the others are kinds of recognition."""

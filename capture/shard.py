@@ -28,7 +28,7 @@ from core.recognitions import RECOGNITIONS
 from core.redis_client import connect_redis
 from core.settings import Settings
 from core.types import FrameRef, Picture
-from storage.cameras import Camera
+from storage.camera import Camera
 from storage.database import Database
 from storage.frames.store import FrameStore
 from storage.frames.tokens import Tokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib.util
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from importlib.resources import files
@@ -67,8 +67,15 @@ def entry_of(name: str) -> ModelEntry:
 class ModelStore:
     """The models that this machine has. Files are read anew at each call, so that changes count at once."""
 
-    def __init__(self, models_dir: Path) -> None:
+    def __init__(self, models_dir: Path, chosen: Mapping[str, str] | None = None) -> None:
+        """Look at a folder.
+
+        Args:
+            models_dir: the folder.
+            chosen: role, as ``falls.person`` → model that fills it whatever the installation has chosen.
+        """
         self.models_dir = models_dir
+        self._chosen = dict(chosen or {})
 
     def entries(self) -> list[ModelEntry]:
         """The models of the catalogue, then the user's own.
@@ -147,7 +154,8 @@ class ModelStore:
             UnknownModelError: a model was chosen that is gone.
         """
         wanted = role_of(f"{kind}.{role}")
-        return self.entry(own_models.read_selection(self.models_dir).get(wanted.key, wanted.default))
+        selection = {**own_models.read_selection(self.models_dir), **self._chosen}
+        return self.entry(selection.get(wanted.key, wanted.default))
 
     def choose(self, role: Role, name: str | None) -> None:
         """Let a model fill a role from now on, in running workers, too; None: the default.
@@ -160,12 +168,21 @@ class ModelStore:
         selection.pop(role.key, None)
         if name is not None:
             self.path_of(name)
-            entry = self.entry(name)
-            fault = role.fault_of(entry.decoder, entry.labels)
-            if fault is not None:
-                raise UnfitModelError(f"Model {name} cannot fill {role.key}: {fault}.")
+            self.check_fit(role, name)
             selection[role.key] = name
         own_models.write_selection(self.models_dir, selection)
+
+    def check_fit(self, role: Role, name: str) -> None:
+        """Refuse a model that cannot fill a role; whether it is on this machine is another question.
+
+        Raises:
+            UnknownModelError: there is no such model.
+            UnfitModelError: it does something else than the role needs.
+        """
+        entry = self.entry(name)
+        fault = role.fault_of(entry.decoder, entry.labels)
+        if fault is not None:
+            raise UnfitModelError(f"Model {name} cannot fill {role.key}: {fault}.")
 
     def state_of(self, name: str) -> Hashable:
         """Changes whenever the model's file or description does.

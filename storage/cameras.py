@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from dataclasses import replace
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import CamrecError
 from core.redact import is_redacted, redact, without_userinfo
 from core.types import Zone
+from storage.camera import RECORDING_MODES, Camera, CameraRecognition, Recording, RecordingMode
+from storage.camera_purge import purge_camera
 from storage.database import Database
-from storage.media import clip_files, plain_snapshot_path
-from storage.models import (
-    CameraRow,
-    ClipRow,
-    EventRow,
-    FrameRow,
-    KeepLockRow,
-    RecognitionRow,
-    RetentionRuleRow,
-    SegmentRow,
-    SightingRow,
-    ZoneRow,
-)
-from storage.retention.locks import LockedError
+from storage.models import CameraRow, EventRow, RecognitionRow, ZoneRow
 from storage.secrets import Secrets
 
 
@@ -43,66 +31,6 @@ class CameraExistsError(CamrecError):
 
 class CredentialsMissingError(CamrecError):
     """A URL with hidden credentials came for a camera whose credentials are not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class CameraRecognition:
-    """A recognition that a camera has."""
-
-    kind: str
-    fps: float
-    settings: dict[str, Any] = field(default_factory=dict)
-
-
-RecordingMode = Literal["off", "events", "continuous"]
-RECORDING_MODES: tuple[RecordingMode, ...] = get_args(RecordingMode)
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """How a camera is recorded."""
-
-    mode: RecordingMode = "events"
-    pre_s: float = 5.0
-    """Seconds before an event that are recorded with it."""
-    post_s: float = 5.0
-    """Seconds after it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Camera:
-    """A configured source, its URLs in the clear: never put it into a message, a log or an answer whole."""
-
-    id: int
-    """0 for a camera not stored yet that takes the next free id."""
-    name: str
-    """Empty for a camera not stored yet that is to be called ``camera-<id>``."""
-    url: str = field(repr=False)
-    detect_url: str | None = field(default=None, repr=False)
-    enabled: bool = True
-    tls_verify: bool = True
-    keep_fps: float | None = None
-    """Frames a second kept on disk; None: the installation's setting."""
-    recognitions: tuple[CameraRecognition, ...] = ()
-    zones: tuple[Zone, ...] = ()
-    recording: Recording = Recording()
-    version: int = 0
-    created_at: float = 0.0
-
-    @property
-    def url_shown(self) -> str:
-        """The URL as it may be shown."""
-        return redact(self.url)
-
-    @property
-    def detect_url_shown(self) -> str | None:
-        """The sub-stream's URL as it may be shown."""
-        return None if self.detect_url is None else redact(self.detect_url)
-
-    @property
-    def analysed_url(self) -> str:
-        """The stream whose frames are recognised."""
-        return self.detect_url or self.url
 
 
 class CameraStore:
@@ -148,16 +76,26 @@ class CameraStore:
             return self._add(session, camera)
 
     def change(self, camera: Camera) -> Camera:
-        """Store a changed camera under its id. Zones stay as they are.
+        """Store a changed camera under its id, whatever it is now; otherwise as `edit`."""
+        return self.edit(camera.id, lambda _: camera)
+
+    def edit(self, camera_id: int, how: Callable[[Camera], Camera]) -> Camera:
+        """Change a camera; nobody else changes it meanwhile. Zones stay as they are.
+
+        Args:
+            camera_id: Which.
+            how: Given the camera as it is, says how it is to be; what it raises leaves the camera as it was.
 
         Raises:
-            CameraNotFoundError: there is none with its id.
+            CameraNotFoundError: there is none with this id.
             CameraExistsError: the new name is taken.
         """
-        with _taken_means_exists(camera.name), self._database.write() as session:
-            row = self._row(session, camera.id)
-            self._fill(row, camera)
-            session.flush()
+        with self._database.write() as session:
+            row = self._row(session, camera_id)
+            camera = how(self._camera(row))
+            with _taken_means_exists(camera.name):
+                self._fill(row, camera)
+                session.flush()
             return self._camera(row)
 
     def replace_all(self, cameras: Sequence[Camera], dry_run: bool = False) -> list[Camera]:
@@ -198,12 +136,15 @@ class CameraStore:
                 session.rollback()
             return [put[place] for place in range(len(wanted))]
 
-    def remove(self, camera_id: int, purge: bool = False) -> list[str]:
+    def remove(
+        self, camera_id: int, purge: bool = False, check: Callable[[Camera], None] = lambda _: None
+    ) -> list[str]:
         """Remove a camera.
 
         Args:
             camera_id: Which.
             purge: Remove its events, recordings, clips and kept frames, too; otherwise they stay until retention.
+            check: Given the camera as it is; what it raises leaves the camera there.
 
         Returns:
             Media files that belong to no row any more, as paths below the media folder.
@@ -213,41 +154,30 @@ class CameraStore:
             LockedError: what is to be purged is locked.
         """
         with self._database.write() as session:
-            session.delete(self._row(session, camera_id))
+            row = self._row(session, camera_id)
+            check(self._camera(row))
+            session.delete(row)
             if not purge:
                 _end_events(session, [camera_id])
                 return []
-            _refuse_locked(session, camera_id)
-            frames = session.scalars(select(FrameRow.path).where(FrameRow.camera_id == camera_id)).all()
-            events = session.scalars(
-                select(EventRow.snapshot).where(EventRow.camera_id == camera_id, EventRow.snapshot.is_not(None))
-            ).all()
-            segments = session.scalars(select(SegmentRow.path).where(SegmentRow.camera_id == camera_id)).all()
-            clips = session.scalars(
-                select(ClipRow.path).where(ClipRow.camera_id == camera_id, ClipRow.path.is_not(None))
-            ).all()
-            session.execute(delete(ClipRow).where(ClipRow.camera_id == camera_id))
-            session.execute(delete(SegmentRow).where(SegmentRow.camera_id == camera_id))
-            session.execute(delete(FrameRow).where(FrameRow.camera_id == camera_id))
-            session.execute(delete(EventRow).where(EventRow.camera_id == camera_id))
-            session.execute(delete(SightingRow).where(SightingRow.camera_id == camera_id))
-            session.execute(delete(RetentionRuleRow).where(RetentionRuleRow.camera_id == camera_id))
-            made = [p for path in clips if path for p in clip_files(path)]
-            return [
-                *segments,
-                *made,
-                *frames,
-                *(p for path in events if path for p in (path, plain_snapshot_path(path))),
-            ]
+            return purge_camera(session, camera_id)
 
-    def set_zones(self, camera_id: int, zones: Iterable[Zone]) -> Camera:
+    def set_zones(
+        self, camera_id: int, zones: Iterable[Zone], check: Callable[[Camera], None] = lambda _: None
+    ) -> Camera:
         """Replace the camera's zones.
+
+        Args:
+            camera_id: Which.
+            zones: The new ones.
+            check: Given the camera as it is; what it raises leaves its zones as they were.
 
         Raises:
             CameraNotFoundError: there is none.
         """
         with self._database.write() as session:
             row = self._row(session, camera_id)
+            check(self._camera(row))
             row.zones.clear()
             session.flush()
             row.zones.extend(
@@ -329,7 +259,8 @@ class CameraStore:
 
     @staticmethod
     def _row(session: Session, camera_id: int) -> CameraRow:
-        row = session.get(CameraRow, camera_id)
+        # Locked on PostgreSQL; SQLite has one writer anyhow.
+        row = session.get(CameraRow, camera_id, with_for_update=session.get_bind().dialect.name == "postgresql")
         if row is None:
             raise CameraNotFoundError(f"There is no camera {camera_id}.")
         return row
@@ -343,7 +274,9 @@ class CameraStore:
             enabled=row.enabled,
             tls_verify=row.tls_verify,
             keep_fps=row.keep_fps,
-            recognitions=tuple(CameraRecognition(r.kind, r.fps, dict(r.settings)) for r in row.recognitions),
+            recognitions=tuple(
+                CameraRecognition(r.kind, r.fps, dict(r.settings), dict(r.models)) for r in row.recognitions
+            ),
             zones=tuple(
                 Zone(
                     name=z.name,
@@ -363,15 +296,6 @@ def _mode(stored: str) -> RecordingMode:
     return next((mode for mode in RECORDING_MODES if mode == stored), "off")
 
 
-def _refuse_locked(session: Session, camera_id: int) -> None:
-    locks = session.scalar(select(func.count()).select_from(KeepLockRow).where(KeepLockRow.camera_id == camera_id))
-    if locks:
-        raise LockedError(
-            f"{locks} keep-lock(s) hold recordings of camera {camera_id}: remove them first (/api/v1/keep-locks), "
-            "or remove the camera without purge."
-        )
-
-
 def _end_events(session: Session, camera_ids: Iterable[int]) -> None:
     """Nobody will: the judge drops what comes from a camera that is gone."""
     now = time.time()
@@ -380,7 +304,7 @@ def _end_events(session: Session, camera_ids: Iterable[int]) -> None:
 
 
 def _filled(row: RecognitionRow, recognition: CameraRecognition) -> RecognitionRow:
-    row.fps, row.settings = recognition.fps, dict(recognition.settings)
+    row.fps, row.settings, row.models = recognition.fps, dict(recognition.settings), dict(recognition.models)
     return row
 
 

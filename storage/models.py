@@ -78,6 +78,8 @@ class RecognitionRow(Base):
     kind: Mapped[str] = mapped_column(String(32), primary_key=True)
     fps: Mapped[float]
     settings: Mapped[dict[str, Any]]
+    models: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """Role → model, where they differ from the installation's."""
 
 
 class ZoneRow(Base):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from storage.cameras import Camera, CameraNotFoundError, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraNotFoundError, CameraStore
 
 
 class CameraSettings:

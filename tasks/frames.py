@@ -21,11 +21,14 @@ from core.settings import Settings
 from core.types import Clip, Detection, Frame, Observation, Picture
 from inference.batcher import Batcher, QueueFullError
 from inference.catalogue import ModelStore
-from inference.recognisers import build_recogniser, models_state
+from inference.recognisers import Recogniser, build_recogniser, models_state
+from storage.database import Database
 from storage.frames.store import FrameStore
 from storage.frames.tokens import Tokens
 from storage.media import encode_jpeg
+from storage.model_choices import Choice, ModelChoices
 from tasks.application import app
+from tasks.camera_recognisers import CameraRecognisers
 from tasks.observations import ObservationLog, ShardFullError
 from tasks.recogniser_in_use import ModelsWatch, RecogniserInUse
 
@@ -38,8 +41,16 @@ Seen = tuple[Frame, tuple[Detection, ...], str]
 """A frame, what was seen on it, and the names of the models that saw it."""
 
 
-Sample = tuple[Frame, Picture | Clip]
-"""The camera's newest frame, and what is recognised: its pixels, or the clip that ends with it."""
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What is recognised of a camera."""
+
+    frame: Frame
+    """Its newest."""
+    content: Picture | Clip
+    """The frame's pixels, or the clip that ends with it."""
+    recogniser: Recogniser
+    """That of its camera when it was taken: an exchange meanwhile costs no frame."""
 
 
 def instances(settings: Settings) -> int:
@@ -52,7 +63,14 @@ def instances(settings: Settings) -> int:
 class FrameService:
     """One recognition in one worker."""
 
-    def __init__(self, recognition: Recognition, settings: Settings, client: redis.Redis, store: FrameStore) -> None:
+    def __init__(
+        self,
+        recognition: Recognition,
+        settings: Settings,
+        client: redis.Redis,
+        store: FrameStore,
+        choices: ModelChoices,
+    ) -> None:
         self.recognition = recognition
         self._client = client
         self._store = store
@@ -62,17 +80,16 @@ class FrameService:
         self._clock = SystemClock()
         self._newest_seq: dict[int, int] = {}
         self._seq_lock = threading.Lock()
-        models = ModelStore(settings.models_dir)
-        self.in_use = RecogniserInUse(
+        self.recognisers = CameraRecognisers(
             recognition.kind,
-            lambda: build_recogniser(recognition.kind, models, gpu=settings.gpu, threads=1),
-            lambda: models_state(recognition.kind, models),
+            lambda choice: _recogniser_in_use(recognition.kind, settings, choice),
+            lambda: choices.of(recognition.kind),
         )
         self._batcher: Batcher[int, Sample, Seen] = Batcher(
             take=self._take,
             predict=self._predict,
-            age_s=lambda sample: self._clock.now() - sample[0].ref.captured_at,
-            on_drop=lambda cause, sample: self._count_drop(sample[0].ref.camera_id, cause),
+            age_s=lambda sample: self._clock.now() - sample.frame.ref.captured_at,
+            on_drop=lambda cause, sample: self._count_drop(sample.frame.ref.camera_id, cause),
             on_batch=self._count_batch,
             max_batch=settings.max_batch,
             max_delay_s=settings.max_delay_ms / 1000,
@@ -88,11 +105,6 @@ class FrameService:
 
     def recognise(self, camera_ids: Sequence[int]) -> None:
         """Recognise the newest frame of each camera and publish what was seen."""
-        if self.in_use.current is None:
-            for camera_id in camera_ids:
-                self._tokens.withdraw(self.recognition, camera_id)
-                self._count_drop(camera_id, "model_missing")
-            return
         futures: list[tuple[int, Future[Seen | None]]] = []
         for camera_id in camera_ids:
             try:
@@ -112,6 +124,10 @@ class FrameService:
 
     def _take(self, camera_id: int) -> Sample | None:
         self._tokens.take(self.recognition, camera_id)
+        recogniser = self.recognisers.of(camera_id).current
+        if recogniser is None:
+            self._count_drop(camera_id, "model_missing")
+            return None
         frame = self._store.newest(camera_id)
         if frame is None:
             self._count_drop(camera_id, "no_frame")
@@ -125,19 +141,20 @@ class FrameService:
             self._count_drop(camera_id, "duplicate")
             return None
         if self.recognition.clip is None:
-            return frame, frame.pixels
+            return Sample(frame, frame.pixels, recogniser)
         clip = self._store.clip(camera_id, self.recognition.clip)
-        return None if clip is None else (frame, clip)  # the first second of a stream makes no clip
+        return None if clip is None else Sample(frame, clip, recogniser)  # the first second of a stream makes no clip
 
     def _predict(self, samples: list[Sample]) -> list[Seen]:
-        recogniser = self.in_use.current
-        if recogniser is None:
-            raise RuntimeError("frames wait only where there is a recogniser")
-        found = recogniser.recognise([sample for _, sample in samples])
-        return [
-            (frame, _in_frame(several, frame, sample), recogniser.model)
-            for (frame, sample), several in zip(samples, found, strict=True)
-        ]
+        """One run for each recogniser: mostly all cameras have the same."""
+        seen: dict[int, Seen] = {}
+        for recogniser in {id(sample.recogniser): sample.recogniser for sample in samples}.values():
+            places = [i for i, sample in enumerate(samples) if sample.recogniser is recogniser]
+            found = recogniser.recognise([samples[i].content for i in places])
+            for place, several in zip(places, found, strict=True):
+                sample = samples[place]
+                seen[place] = (sample.frame, _in_frame(several, sample.frame, sample.content), recogniser.model)
+        return [seen[place] for place in range(len(samples))]
 
     def _publish(self, frame: Frame, detections: tuple[Detection, ...], model: str) -> None:
         camera_id = frame.ref.camera_id
@@ -171,6 +188,15 @@ class FrameService:
             log.debug("batch not counted: %s", error)
 
 
+def _recogniser_in_use(kind: str, settings: Settings, choice: Choice) -> RecogniserInUse:
+    models = ModelStore(settings.models_dir, {f"{kind}.{role}": name for role, name in choice})
+    return RecogniserInUse(
+        kind,
+        lambda: build_recogniser(kind, models, gpu=settings.gpu, threads=1),
+        lambda: models_state(kind, models),
+    )
+
+
 def _in_frame(detections: tuple[Detection, ...], frame: Frame, sample: Picture | Clip) -> tuple[Detection, ...]:
     """Boxes in pixels of the frame: the pictures of a clip are smaller."""
     if not isinstance(sample, Clip):
@@ -184,7 +210,7 @@ def _in_frame(detections: tuple[Detection, ...], frame: Frame, sample: Picture |
 @dataclass(slots=True)
 class _Running:
     services: dict[str, FrameService]
-    client: redis.Redis
+    database: Database
     store: FrameStore
     watch: ModelsWatch
 
@@ -199,10 +225,13 @@ def start(settings: Settings, queues: Sequence[str]) -> None:
         CamrecError: the device that was asked for cannot be used.
     """
     global _running  # noqa: PLW0603  # one worker process has one set of models
-    client, store = connect_redis(settings), FrameStore(settings)
-    services = {r.kind: FrameService(r, settings, client, store) for r in RECOGNITIONS.values() if r.queue in queues}
-    watch = ModelsWatch([service.in_use for service in services.values()])
-    _running = _Running(services, client, store, watch)
+    client, store, database = connect_redis(settings), FrameStore(settings), Database(settings)
+    choices = ModelChoices(database)
+    services = {
+        r.kind: FrameService(r, settings, client, store, choices) for r in RECOGNITIONS.values() if r.queue in queues
+    }
+    watch = ModelsWatch([service.recognisers for service in services.values()])
+    _running = _Running(services, database, store, watch)
 
 
 def stop() -> None:
@@ -213,19 +242,26 @@ def stop() -> None:
         for service in _running.services.values():
             service.close()
         _running.store.close()
+        _running.database.close()
         _running = None
 
 
 def models() -> dict[str, str]:
     """Recognition → models in use in this process."""
-    recognisers = {} if _running is None else {kind: s.in_use.current for kind, s in _running.services.items()}
+    recognisers = {} if _running is None else {k: s.recognisers.usual.current for k, s in _running.services.items()}
     return {kind: recogniser.model for kind, recogniser in recognisers.items() if recogniser is not None}
 
 
 def missing() -> dict[str, str]:
     """Recognition → why its model is missing in this process, and the command that brings it."""
-    reasons = {} if _running is None else {kind: s.in_use.missing for kind, s in _running.services.items()}
+    reasons = {} if _running is None else {k: s.recognisers.usual.missing for k, s in _running.services.items()}
     return {kind: reason for kind, reason in reasons.items() if reason is not None}
+
+
+def missing_for_cameras() -> dict[str, dict[int, str]]:
+    """Recognition → cameras whose own choice of models this process cannot use, and why."""
+    waiting = {} if _running is None else {k: s.recognisers.waiting for k, s in _running.services.items()}
+    return {kind: cameras for kind, cameras in waiting.items() if cameras}
 
 
 def recognise(kind: str, camera_ids: Sequence[int]) -> None:

@@ -18,7 +18,7 @@ from core.recognitions import EVENT_SHARDS
 from core.types import Event, Observation
 from events import new_judge, restore_judge
 from events.judge import Judge
-from storage.cameras import Camera
+from storage.camera import Camera
 from storage.events import EventStore
 from storage.frames.evidence import Evidence
 from storage.media import Media

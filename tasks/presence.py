@@ -54,7 +54,12 @@ def _run(settings: Settings, name: str, sign: dict[str, object]) -> None:
     _forget_the_dead(client)
     while not _stop.wait(INTERVAL_S if sign.get("at") else 0):
         # Models may come, go and be exchanged while the worker runs.
-        sign |= {"at": clock.now(), "models": frames.models(), "missing": frames.missing()}
+        sign |= {
+            "at": clock.now(),
+            "models": frames.models(),
+            "missing": frames.missing(),
+            "missing_for_cameras": frames.missing_for_cameras(),
+        }
         try:
             client.hset(keys.WORKERS, name, json.dumps(sign))
         except redis.RedisError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol
 
 from core.errors import CamrecError
 from inference.recognisers import Recogniser
@@ -76,10 +77,19 @@ class RecogniserInUse:
         log.error("model_missing: nothing is recognised for %s: %s", self.kind, error)
 
 
-class ModelsWatch:
-    """Lets recognisers follow the models folder, in a thread of its own."""
+class Refreshable(Protocol):
+    """Recognisers of a kind that follow what changes."""
 
-    def __init__(self, recognisers: Sequence[RecogniserInUse]) -> None:
+    kind: str
+
+    def refresh(self) -> None:
+        """Look, and exchange what must be."""
+
+
+class ModelsWatch:
+    """Lets recognisers follow the models folder and what cameras have chosen, in a thread of its own."""
+
+    def __init__(self, recognisers: Sequence[Refreshable]) -> None:
         self._recognisers = recognisers
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="models-watch", daemon=True)

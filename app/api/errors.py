@@ -16,7 +16,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from core.camera_url import BadUrlError
 from core.errors import BadSettingError, CamrecError, UnavailableError
 from core.redact import redact
-from inference.catalogue import MissingModelError
+from inference.catalogue import MissingModelError, UnfitModelError, UnknownModelError
+from inference.roles import UnknownRoleError
 from storage.cameras import CameraExistsError, CameraNotFoundError, CredentialsMissingError
 from storage.identities import BadSplitError, IdentityNotFoundError
 from storage.plate_lists import BadPlateEntryError, PlateListExistsError, PlateListNotFoundError
@@ -71,6 +72,9 @@ CAMREC_ERRORS: dict[type[CamrecError], tuple[int, str]] = {
     BadPlateEntryError: (422, "bad_plate_entry"),
     IdentityNotFoundError: (404, "identity_not_found"),
     BadSplitError: (422, "bad_split"),
+    UnknownRoleError: (422, "unknown_role"),
+    UnknownModelError: (422, "unknown_model"),
+    UnfitModelError: (422, "unfit_model"),
     MissingModelError: (503, "model_missing"),
     RedisUnavailableError: (503, "redis_unavailable"),
     UnavailableError: (503, "unavailable"),

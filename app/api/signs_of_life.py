@@ -40,6 +40,20 @@ def missing_models(client: redis.Redis, now: float) -> dict[str, str]:
     return {kind: text for worker in workers for kind, text in (worker.get("missing") or {}).items()}
 
 
+def models_missing_for_cameras(client: redis.Redis, now: float) -> dict[int, dict[str, str]]:
+    """Camera → recognition → why the models that were chosen for the camera cannot be used.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+    """
+    found: dict[int, dict[str, str]] = {}
+    for worker in alive(client, keys.WORKERS, now).values():
+        for kind, cameras in (worker.get("missing_for_cameras") or {}).items():
+            for camera_id, text in cameras.items():
+                found.setdefault(int(camera_id), {})[kind] = text
+    return found
+
+
 def _is_gone(sign: dict[str, Any]) -> bool:
     return sign.get("host") == socket.gethostname() and not psutil.pid_exists(int(sign.get("pid", 0)))
 

@@ -16,7 +16,7 @@ from app.camera_fields import camera_fields
 from app.camera_import.files import Entry
 from core.camera_url import BadUrlError, check_camera_url
 from core.redact import redact, without_userinfo
-from storage.cameras import Camera, CameraRecognition
+from storage.camera import Camera, CameraRecognition
 
 SHOWN_LENGTH = 60
 _URLS = ("url", "detect_url")

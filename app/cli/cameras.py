@@ -14,16 +14,16 @@ import marshmallow as ma
 import redis
 
 from app.api.cameras.schemas import CameraSchema, RecognitionSchema
-from app.camera_fields import camera_recognition
+from app.camera_fields import camera_recognition, check_model_choices
 from app.camera_import.check import Fault, check_entries, field_faults
 from app.camera_import.files import Entry, parse_recognition
 from app.camera_import.sources import DEFAULT_QUERY, FORMATS, STDIN, read_entries
-from app.cli.services import REDIS_TIMEOUT_S, Services, open_services
+from app.cli.services import REDIS_TIMEOUT_S, Services, find_camera, open_services
 from app.cli.tables import print_table
 from core import keys
 from core.errors import CamrecError, UnavailableError
 from core.redis_client import connect_redis
-from storage.cameras import RECORDING_MODES, Camera, CameraNotFoundError, CameraRecognition
+from storage.camera import RECORDING_MODES, Camera, CameraRecognition
 
 FAULTS_SHOWN = 50
 
@@ -97,6 +97,7 @@ def add(
         checked, faults = check_entries([Entry("", content)], [], allow_files=services.settings.allow_files)
         if faults:
             raise click.UsageError("\n".join(str(fault) for fault in faults))
+        check_model_choices(checked[0].recognitions, services.settings.models_dir)
         stored = services.cameras.add(checked[0])
         services.announce(stored.id)
     click.echo(f"Added camera {stored.id} {stored.name}.")
@@ -138,7 +139,7 @@ def list_(as_json: bool) -> None:
 def remove(camera: str, purge: bool, yes: bool) -> None:
     """Remove a camera."""
     with open_services() as services:
-        found = _find(services, camera)
+        found = find_camera(services, camera)
         if not yes:
             all_of_it = " with its events and frames" if purge else ""
             click.confirm(f"Remove camera {found.id} {found.name}{all_of_it}?", abort=True)
@@ -198,6 +199,8 @@ def import_(
         if faults:
             _show(faults)
             raise CamrecError(f"{len(faults)} fault{'s'[: len(faults) > 1]} in the list; nothing was stored.")
+        for camera in wanted:
+            check_model_choices(camera.recognitions, services.settings.models_dir)
         put = services.cameras.replace_all if only else services.cameras.merge
         stored = put(wanted, dry_run)
         if not dry_run:
@@ -215,17 +218,10 @@ def _from_stdin(value: str | None) -> str | None:
     return sys.stdin.readline().strip() if value == STDIN else value
 
 
-def _find(services: Services, id_or_name: str) -> Camera:
-    found = services.cameras.all()
-    by_id = [c for c in found if str(c.id) == id_or_name]
-    for camera in by_id or [c for c in found if c.name == id_or_name]:
-        return camera
-    raise CameraNotFoundError(f"There is no camera with the id or name {id_or_name!r}; see `camrec cameras list`.")
-
-
 def _set_enabled(id_or_name: str, enabled: bool) -> None:
     with open_services() as services:
-        camera = services.cameras.change(replace(_find(services, id_or_name), enabled=enabled))
+        camera_id = find_camera(services, id_or_name).id
+        camera = services.cameras.edit(camera_id, lambda before: replace(before, enabled=enabled))
         services.announce(camera.id)
     click.echo(f"Camera {camera.id} {camera.name} is {'enabled' if enabled else 'disabled'}.")
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from app.cli.own_models import add, check, use
+from app.cli.model_choice import use
+from app.cli.own_models import add, check
 from core.errors import CamrecError
 from core.settings import get_settings
 from inference.catalogue import ModelStore, entry_of, load_catalogue

@@ -1,4 +1,4 @@
-"""``camrec models add | check | use``: models of the user's own, and which model does what."""
+"""``camrec models add | check``: models of the user's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from inference.manifest import Colour, Resize
 from inference.opening import open_model
 from inference.own_models import add_own
 from inference.proposal import NORMALISATIONS, Answers, Proposal, UnansweredError, propose
-from inference.roles import ROLES, role_of
+from inference.roles import ROLES
 from storage.drawing import with_box
 
 _POINT_COLOUR = (40, 220, 40)
@@ -142,25 +142,3 @@ def _drawn(picture: Picture, sight: Sight) -> Picture:
         if score >= _LEAST_POINT_SCORE:
             cv2.circle(drawn, (round(float(x)), round(float(y))), radius, _POINT_COLOUR, cv2.FILLED, cv2.LINE_AA)
     return drawn
-
-
-@click.command()
-@click.argument("role", metavar="KIND.ROLE", required=False)
-@click.argument("name", required=False)
-@click.option("--default", "is_default", is_flag=True, help="Go back to the default model.")
-def use(role: str | None, name: str | None, is_default: bool) -> None:
-    """Choose the model that fills a role, e.g. `camrec models use falls.person my_detector`.
-
-    Running workers of this machine exchange it within seconds and lose no frame; one that cannot load it keeps the old
-    one. Without arguments: show the roles and what fills them.
-    """
-    store = ModelStore(get_settings().models_dir)
-    if role is None:
-        for known in ROLES.values():
-            click.echo(f"{known.key}: {store.chosen(known.kind, known.name).name}")
-        return
-    wanted = role_of(role)
-    if (name is None) != is_default:
-        raise click.UsageError("Give the name of a model, or --default.")
-    store.choose(wanted, name)
-    click.echo(f"{wanted.key}: {store.chosen(wanted.kind, wanted.name).name}")

@@ -14,7 +14,8 @@ from core.errors import UnavailableError
 from core.keys import CAMERAS_CHANGED
 from core.redis_client import connect_redis
 from core.settings import Settings, get_settings
-from storage.cameras import CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraNotFoundError, CameraStore
 from storage.database import Database
 from storage.media import Media
 from storage.secrets import Secrets
@@ -37,6 +38,19 @@ class Services:
         """Tell capture and API what changed. Best effort: without Redis, capture sees it in the database soon."""
         with contextlib.suppress(redis.RedisError, UnavailableError):
             connect_redis(self.settings, REDIS_TIMEOUT_S).publish(CAMERAS_CHANGED, str(camera_id))
+
+
+def find_camera(services: Services, id_or_name: str) -> Camera:
+    """The camera that a user means: by its id, else by its name.
+
+    Raises:
+        CameraNotFoundError: there is none.
+    """
+    found = services.cameras.all()
+    by_id = [c for c in found if str(c.id) == id_or_name]
+    for camera in by_id or [c for c in found if c.name == id_or_name]:
+        return camera
+    raise CameraNotFoundError(f"There is no camera with the id or name {id_or_name!r}; see `camrec cameras list`.")
 
 
 @contextmanager

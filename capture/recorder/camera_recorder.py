@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from capture.recorder.arrival import Arrival, Connection
 from capture.recorder.pre_roll import PreRoll
-from storage.cameras import Recording
+from storage.camera import Recording
 from storage.segments import RetentionClass
 
 

@@ -12,7 +12,7 @@ from capture.stream import Stream, StreamError
 from capture.stream_clock import StreamClock
 from core.clock import Clock, SystemClock
 from core.log import log_context
-from storage.cameras import Camera
+from storage.camera import Camera
 
 log = logging.getLogger(__name__)
 

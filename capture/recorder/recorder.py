@@ -17,7 +17,7 @@ from core.recognitions import RECORDING
 from core.redis_client import connect_redis
 from core.settings import Settings
 from core.types import Event
-from storage.cameras import Camera
+from storage.camera import Camera
 from storage.database import Database
 from storage.events import EventStore
 from storage.segments import SegmentStore

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from core.recognitions import RECORDING
 from core.types import Event
-from storage.cameras import CameraNotFoundError, CameraStore, Recording
+from storage.camera import Recording
+from storage.cameras import CameraNotFoundError, CameraStore
 from storage.clips.cut import SEAM_S
 from storage.clips.store import Clip, ClipStore, event_clip_id
 from storage.database import Database

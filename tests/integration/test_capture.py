@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from app.demo.footage import numbered_frames, write_video
 from app.demo.rtsp import RtspServer
 from core import keys
 from core.settings import Settings, get_settings
-from storage.cameras import CameraRecognition
+from storage.camera import CameraRecognition
 from storage.frames.store import FrameStore
 from storage.kept_frames import KeptFrameStore
 from tests.support.capture_process import CaptureProcess
@@ -211,7 +212,7 @@ def test_missing_frame_store_is_told_in_the_status(
     settings: Settings, rtsp: RtspServer, redis_client: redis.Redis
 ) -> None:
     blocked = FrameStore(settings).folder
-    blocked.rmdir()
+    shutil.rmtree(blocked)
     blocked.write_text("a file where the folder of rings should be")
     with CaptureProcess(settings, redis_client) as capture:
         camera = capture.add("camera", rtsp.url(NAMES[0]), recognitions=PLATES)

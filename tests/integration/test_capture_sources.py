@@ -21,7 +21,7 @@ from capture.drops import Drops
 from capture.reasons import Reason
 from core.settings import Settings, load_settings
 from core.types import FrameRef, Picture
-from storage.cameras import Camera
+from storage.camera import Camera
 from storage.frames.store import FrameStore
 from tests.support.certificates import self_signed_certificate
 from tests.support.http_cameras import HttpCameras

@@ -19,7 +19,8 @@ from click.testing import CliRunner, Result
 from app.cli import main
 from core import keys
 from core.settings import get_settings
-from storage.cameras import Camera, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.secrets import Secrets
 
@@ -81,7 +82,7 @@ def test_as_a_process(tmp_path: Path) -> None:
     listed = camrec(data, "cameras", "list", "--json")
     (camera,) = json.loads(listed.stdout)
     assert camera["url"] == "rtsp://***@10.0.0.5/main"
-    assert camera["recognitions"] == [{"kind": "plates", "fps": 5.0, "settings": {}}]
+    assert camera["recognitions"] == [{"kind": "plates", "fps": 5.0, "settings": {}, "models": {}}]
     assert (listed.returncode, listed.stderr) == (0, "")
     twice = camrec(data, "cameras", "add", "gate", URL)
     assert twice.returncode == 1

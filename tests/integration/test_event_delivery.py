@@ -20,7 +20,8 @@ from core import keys
 from core.recognitions import EVENT_QUEUES, EVENT_SHARDS
 from core.settings import Settings
 from core.types import Detection, FrameRef, Observation
-from storage.cameras import Camera, CameraRecognition, CameraStore
+from storage.camera import Camera, CameraRecognition
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventFilter, EventStore, StoredEvent
 from storage.frames.store import FrameStore

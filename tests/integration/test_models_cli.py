@@ -8,7 +8,11 @@ import pty
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +24,15 @@ import yaml
 
 from app.api.signs_of_life import as_text
 from core import keys
-from core.recognitions import RECOGNITIONS
+from core.recognitions import EVENT_SHARDS, RECOGNITIONS
 from core.settings import Settings
-from storage.cameras import Camera, CameraRecognition, CameraStore
+from core.types import Observation
+from storage.camera import Camera, CameraRecognition
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.frames.store import FrameStore
 from storage.secrets import Secrets
+from tasks import app
 from tests.support.processes import CAMREC, children
 from tests.support.tiny_onnx import write_constant
 from tests.support.waiting import wait_until
@@ -138,10 +145,14 @@ class Worker:
         self._client = client
         database = Database(settings)
         database.migrate()
-        cameras = CameraStore(database, Secrets(settings.data))
-        falls = (CameraRecognition("falls", 8.0),)
-        self.camera = cameras.add(Camera(0, "hall", "rtsp://127.0.0.1:1/x", recognitions=falls))
+        self._cameras = CameraStore(database, Secrets(settings.data))
+        self.camera = self._cameras.get(self.add("hall"))
         self._frames = FrameStore(settings)
+
+    def add(self, name: str) -> int:
+        """One more camera with falls; its id."""
+        falls = (CameraRecognition("falls", 8.0),)
+        return self._cameras.add(Camera(0, name, "rtsp://127.0.0.1:1/x", recognitions=falls)).id
 
     def sign(self) -> dict[str, Any]:
         """The last sign of life."""
@@ -156,6 +167,35 @@ class Worker:
         self._frames.write(self.camera.id, np.zeros((64, 64, 3), np.uint8), time.time())
         arguments = [RECOGNITIONS["falls"].task, str(self.camera.id)]
         subprocess.run([sys.executable, "-P", "-c", _SEND, *arguments], check=True, timeout=60)
+
+    @contextmanager
+    def traffic(self, camera_id: int) -> Iterator[list[float]]:
+        """Frames of a camera, about 40 a second, until the block ends; the times of those that were offered."""
+        sent: list[float] = []
+        stop = threading.Event()
+
+        def feed() -> None:
+            while not stop.wait(0.025):
+                sent.append(time.time())
+                self._frames.write(camera_id, np.zeros((64, 64, 3), np.uint8), sent[-1])
+                app.send_task(RECOGNITIONS["falls"].task, args=[[camera_id]], queue="falls")
+
+        thread = threading.Thread(target=feed)
+        thread.start()
+        try:
+            yield sent
+        finally:
+            stop.set()
+            thread.join()
+
+    def seen(self) -> list[tuple[int, str]]:
+        """Camera and models of every observation, in the order of the frames of each camera."""
+        found: list[Observation] = []
+        for shard in range(EVENT_SHARDS):
+            for _, fields in self._client.xrange(keys.observations(shard)):
+                found.append(Observation.from_json(json.loads(next(iter(fields.values())))))
+        found.sort(key=lambda observation: observation.frame.seq)
+        return [(observation.frame.camera_id, observation.model) for observation in found]
 
     def drops(self) -> dict[str, int]:
         """Cause → frames."""
@@ -195,3 +235,56 @@ def test_a_worker_without_its_model_heals_and_follows_the_selection(
         shards = [keys.observations(shard) for shard in range(8)]
         wait_until(lambda: any(redis_client.xlen(shard) for shard in shards), "frames are recognised as before", 20)
         assert worker.drops() == before, "no frame is lost"
+
+
+def test_models_are_exchanged_under_load_without_losing_a_frame(
+    settings: Settings, redis_client: redis.Redis, tmp_path: Path, detector: Path
+) -> None:
+    other = write_constant(
+        tmp_path / "other.onnx", [1, 3, 64, 64], [DETECTIONS], metadata={"names": "{0: 'person'}", "task": "detect"}
+    )
+    for path in (detector, other):
+        assert camrec("add", path).returncode == 0
+    assert camrec("use", "falls.person", "my_detector").returncode == 0
+    worker = Worker(settings, redis_client)
+    with children(tmp_path) as started:
+        started.start("worker", "-Q", "falls")
+        wait_until(lambda: worker.model() == "my_detector", "the worker runs", 60)
+        with worker.traffic(worker.camera.id) as sent:
+            for name in ("other", "my_detector", "other"):
+                assert camrec("use", "falls.person", name).returncode == 0
+                wait_until(lambda name=name: worker.model() == name, f"{name} takes over", 20)
+            (settings.models_dir / "other.onnx").write_bytes(b"broken")
+            wait_until(lambda: "falls goes on with other" in started.logs(), "the broken file is refused", 20)
+        wait_until(lambda: len(worker.seen()) + sum(worker.drops().values()) >= len(sent), "all are recognised", 20)
+        # Two frames between which no worker looked are one: the second one's token finds nothing new.
+        assert worker.drops().keys() <= {"duplicate"}, worker.drops()
+        assert len(worker.seen()) + sum(worker.drops().values()) == len(sent)
+        order = [model for model, _ in groupby(model for _, model in worker.seen())]
+        assert order == ["my_detector", "other", "my_detector", "other"]
+
+
+def test_a_camera_has_models_of_its_own(
+    settings: Settings, redis_client: redis.Redis, tmp_path: Path, detector: Path
+) -> None:
+    assert camrec("add", detector).returncode == 0
+    assert camrec("add", detector, "--name", "for_the_yard").returncode == 0
+    assert camrec("use", "falls.person", "my_detector").returncode == 0
+    worker = Worker(settings, redis_client)
+    yard = worker.add("yard")
+    chosen = camrec("use", "falls.person", "for_the_yard", "--camera", "yard")
+    assert chosen.stdout == f"falls.person of camera {yard} yard: for_the_yard\n", chosen.stderr
+    assert f"falls.person of camera {yard} yard: for_the_yard" in camrec("use").stdout
+    with children(tmp_path) as started:
+        started.start("worker", "-Q", "falls")
+        wait_until(lambda: worker.model() == "my_detector", "the worker runs", 60)
+        with worker.traffic(worker.camera.id), worker.traffic(yard):
+            both = {(worker.camera.id, "my_detector"), (yard, "for_the_yard")}
+            wait_until(lambda: set(worker.seen()) == both, "each camera with its own", 20)
+            assert camrec("use", "falls.person", "--default", "--camera", str(yard)).returncode == 0
+            wait_until(lambda: (yard, "my_detector") in worker.seen(), "as all others again", 20)
+            assert camrec("use", "falls.person", "movenet_lightning_192_int8", "--camera", "yard").returncode == 1
+            assert camrec("use", "falls.person", "nanodet_m_320", "--camera", "yard").returncode == 0
+            missing = wait_until(lambda: worker.sign().get("missing_for_cameras"), "what is not here is told", 20)
+            assert "camrec models pull nanodet_m_320" in missing["falls"][str(yard)]
+        assert worker.drops().keys() <= {"duplicate"}, worker.drops()

@@ -18,7 +18,7 @@ from app.demo.rtsp import RtspServer
 from core import keys
 from core.settings import Settings
 from core.types import Event, FrameRef
-from storage.cameras import Camera, Recording
+from storage.camera import Camera, Recording
 from storage.events import EventStore
 from storage.segment_files import open_segment_paths, read_segment, whole_segment_paths
 from storage.segments import Segment, SegmentStore

@@ -22,7 +22,7 @@ from app.demo.rtsp import RtspServer
 from capture.recorder.track import Track
 from core.recognitions import DISK_FULL_EVENT
 from core.settings import Settings, get_settings
-from storage.cameras import Recording
+from storage.camera import Recording
 from storage.database import Database
 from storage.events import EventStore
 from storage.retention.locks import KeepLock, KeepLockStore

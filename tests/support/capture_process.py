@@ -15,7 +15,8 @@ import redis
 
 from core import keys
 from core.settings import Settings
-from storage.cameras import Camera, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.secrets import Secrets
 from tests.support.waiting import wait_until

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.camera_import.check import check_entries
 from app.camera_import.files import PARSERS, CameraFileError, Entry, parse_csv, parse_json, parse_yaml
 from core.recognitions import RECOGNITIONS
-from storage.cameras import Camera, CameraRecognition
+from storage.camera import Camera, CameraRecognition
 
 URL = "rtsp://admin:geheim@10.0.0.5/main"
 PLATES = {"kind": "plates", "fps": 5.0}

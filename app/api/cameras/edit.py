@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -13,16 +12,13 @@ from werkzeug.datastructures import ETags
 
 from app.api.errors import ApiError, RedisUnavailableError
 from app.api.services import Services
-from app.camera_fields import camera_fields
+from app.camera_fields import camera_fields, check_model_choices
 from core import keys
 from core.types import Zone
 from events.geometry import check_polygon
-from storage.cameras import Camera
+from storage.camera import Camera
 
 _log = logging.getLogger(__name__)
-
-_one_edit_at_a_time = threading.Lock()
-"""Between looking at a version and writing the next one, no other request of this process may write."""
 
 Fields = dict[str, Any]
 """What `CameraSchema` loaded."""
@@ -43,9 +39,13 @@ def add(services: Services, fields: Fields) -> Camera:
 def put(services: Services, camera_id: int, fields: Fields, if_match: ETags) -> Camera:
     """Store all fields of a camera; those left out get their defaults."""
     _check_id(fields, camera_id)
-    with _one_edit_at_a_time:
-        _check_version(services.cameras.get(camera_id), if_match)
-        camera = services.cameras.change(_camera(services, fields))
+    new = _camera(services, fields)
+
+    def how(before: Camera) -> Camera:
+        _check_version(before, if_match)
+        return new
+
+    camera = services.cameras.edit(camera_id, how)
     announce(services, camera_id)
     return camera
 
@@ -54,27 +54,26 @@ def patch(services: Services, camera_id: int, fields: Fields, if_match: ETags) -
     """Store the given fields of a camera; the others stay."""
     _check_id(fields, camera_id)
     changes = _changes(services, fields)
-    with _one_edit_at_a_time:
-        before = services.cameras.get(camera_id)
+
+    def how(before: Camera) -> Camera:
         _check_version(before, if_match)
-        camera = services.cameras.change(replace(before, **changes))
+        return replace(before, **changes)
+
+    camera = services.cameras.edit(camera_id, how)
     announce(services, camera_id)
     return camera
 
 
 def replace_all(services: Services, items: Sequence[Fields]) -> list[Camera]:
     """Make these the only cameras."""
-    with _one_edit_at_a_time:
-        cameras = services.cameras.replace_all([_camera(services, fields) for fields in items])
+    cameras = services.cameras.replace_all([_camera(services, fields) for fields in items])
     announce(services, "*")
     return sorted(cameras, key=lambda camera: camera.id)
 
 
 def remove(services: Services, camera_id: int, purge: bool, if_match: ETags) -> None:
     """Remove a camera; ``purge``: with its events, kept frames and their files."""
-    with _one_edit_at_a_time:
-        _check_version(services.cameras.get(camera_id), if_match)
-        files = services.cameras.remove(camera_id, purge)
+    files = services.cameras.remove(camera_id, purge, lambda camera: _check_version(camera, if_match))
     announce(services, camera_id)
     try:
         services.media.remove(files)
@@ -88,9 +87,7 @@ def set_zones(services: Services, camera_id: int, items: Sequence[Fields], if_ma
         Zone(name=z["name"], kind=z["kind"], points=check_polygon(z["points"]), recognitions=tuple(z["recognitions"]))
         for z in items
     ]
-    with _one_edit_at_a_time:
-        _check_version(services.cameras.get(camera_id), if_match)
-        camera = services.cameras.set_zones(camera_id, zones)
+    camera = services.cameras.set_zones(camera_id, zones, lambda camera: _check_version(camera, if_match))
     announce(services, camera_id)
     return camera
 
@@ -127,4 +124,6 @@ def _camera(services: Services, fields: Fields) -> Camera:
 
 
 def _changes(services: Services, fields: Fields) -> Fields:
-    return camera_fields(fields, allow_files=services.settings.allow_files)
+    changes = camera_fields(fields, allow_files=services.settings.allow_files)
+    check_model_choices(changes.get("recognitions", ()), services.settings.models_dir)
+    return changes

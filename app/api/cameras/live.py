@@ -16,7 +16,7 @@ from app.api.services import Services
 from app.api.streams import Stream
 from core.clock import iso_utc
 from core.types import Frame
-from storage.cameras import Camera
+from storage.camera import Camera
 from storage.kept_frames import KeptFrame
 from storage.media import encode_jpeg
 

@@ -26,7 +26,7 @@ from core.errors import CamrecError
 from core.recognitions import RECOGNITIONS
 from events import validate_settings
 from events.geometry import MAX_POLYGON_POINTS, check_polygon
-from storage.cameras import RECORDING_MODES, Recording
+from storage.camera import RECORDING_MODES, Recording
 
 MAX_CAMERAS = 10_000
 MAX_ZONES = 64
@@ -59,7 +59,13 @@ class RecognitionSchema(Schema):
     settings = fields.Dict(
         keys=fields.String(),
         load_default=dict,
-        metadata={"description": "see docs/recognitions.md for those of each kind"},
+        metadata={"description": "see docs/recognitions/ for those of each kind"},
+    )
+    models = fields.Dict(
+        keys=Text(validate=validate.Length(1, 32)),
+        values=Text(validate=validate.Length(1, 128)),
+        load_default=dict,
+        metadata={"description": "role → model, where this camera uses another one: see docs/models.md"},
     )
 
     @ma.validates_schema

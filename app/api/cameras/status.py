@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.api.services import Services
-from app.api.signs_of_life import alive, missing_models
+from app.api.signs_of_life import alive, missing_models, models_missing_for_cameras
 from core import keys
-from storage.cameras import Camera
+from storage.camera import Camera
 
 Status = dict[str, Any]
 
@@ -53,12 +53,16 @@ def statuses(services: Services, cameras: Sequence[Camera]) -> list[Status]:
     client = services.redis
     found = client.mget([keys.camera_status(camera.id) for camera in cameras])
     now = services.clock.now()
-    missing = missing_models(client, now)
+    missing, own_missing = missing_models(client, now), models_missing_for_cameras(client, now)
     is_watched = all(found) or bool(alive(client, keys.CAPTURE_NODES, now))
     return [
         {
             "camera_id": camera.id,
-            "model_missing": {r.kind: missing[r.kind] for r in camera.recognitions if r.kind in missing},
+            "model_missing": {
+                r.kind: text
+                for r in camera.recognitions
+                if (text := own_missing.get(camera.id, {}).get(r.kind) if r.models else missing.get(r.kind))
+            },
             **(_silent(camera, is_watched) if said is None or not camera.enabled else _said(said, now)),
         }
         for camera, said in zip(cameras, found, strict=True)

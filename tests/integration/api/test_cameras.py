@@ -52,7 +52,7 @@ def test_a_camera_s_life(operator: ApiClient, admin: ApiClient, stored: CameraSt
     assert answer.headers["Location"] == f"/api/v1{path}"
     assert camera["url"] == "rtsp://***@192.0.2.1/main"
     assert camera["detect_url"] == "rtsp://***@192.0.2.1/sub"
-    assert camera["recognitions"] == [{"kind": "plates", "fps": 2.5, "settings": {}}]
+    assert camera["recognitions"] == [{"kind": "plates", "fps": 2.5, "settings": {}, "models": {}}]
     assert SECRET not in answer.text
     assert stored.get(camera["id"]).url == GATE["url"]
 

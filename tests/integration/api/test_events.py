@@ -11,7 +11,8 @@ from sqlalchemy import update
 
 from app.api.events.feed import SETTLE_S, EventTail, position_of
 from core.settings import Settings
-from storage.cameras import Camera, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventFilter, EventStore
 from storage.media import Media, decode_jpeg, encode_jpeg, event_snapshot_path, plain_snapshot_path

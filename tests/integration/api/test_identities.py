@@ -18,7 +18,8 @@ from inference.catalogue import ModelStore
 from inference.recognisers.reid import build_reid_recogniser
 from reid.live_index import LiveIndex
 from reid.matching import Matcher
-from storage.cameras import Camera, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.gallery import GalleryStore

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from storage.cameras import Camera, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.secrets import Secrets

@@ -1,24 +1,21 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
 
 from core.errors import CamrecError
 from core.types import Event, FrameRef, Zone
-from storage.cameras import (
-    Camera,
-    CameraExistsError,
-    CameraNotFoundError,
-    CameraRecognition,
-    CameraStore,
-    CredentialsMissingError,
-)
+from storage.camera import Camera, CameraRecognition
+from storage.cameras import CameraExistsError, CameraNotFoundError, CameraStore, CredentialsMissingError
 from storage.database import Database
 from storage.events import EventStore
 from storage.kept_frames import KeptFrame, KeptFrameStore
+from storage.model_choices import ModelChoices
 from storage.secrets import Secrets
 
 PLATES = CameraRecognition("plates", 5.0, {"region": "de"})
@@ -270,3 +267,49 @@ def test_removed_camera_leaves_its_events_unless_purged(cameras: CameraStore, da
     assert frames.between(1, 0, 200, 10) == [] or not purge
     assert events.get("e2") is not None
     assert names(cameras) == {2: "c2"}
+
+
+def test_edits_of_different_fields_at_one_moment_are_all_kept(cameras: CameraStore) -> None:
+    stored = cameras.add(camera("gate"))
+    at_once = Barrier(8)
+
+    def add_setting(number: int) -> None:
+        at_once.wait()
+        cameras.edit(stored.id, lambda c: replace(c, recognitions=(*c.recognitions, KINDS[number])))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add_setting, range(8)))
+    assert {r.kind for r in cameras.get(stored.id).recognitions} == {PLATES.kind, *(r.kind for r in KINDS)}
+
+
+def test_an_edit_that_is_refused_changes_nothing(cameras: CameraStore) -> None:
+    stored = cameras.add(camera("gate"))
+
+    def refuse(_: Camera) -> Camera:
+        raise CamrecError("not like this")
+
+    def refuse_check(_: Camera) -> None:
+        raise CamrecError("not like this")
+
+    for attempt in (
+        lambda: cameras.edit(stored.id, refuse),
+        lambda: cameras.remove(stored.id, check=refuse_check),
+        lambda: cameras.set_zones(stored.id, [], refuse_check),
+    ):
+        with pytest.raises(CamrecError, match="not like this"):
+            attempt()
+    assert cameras.get(stored.id) == stored
+
+
+def test_models_of_a_camera_are_kept_and_found(cameras: CameraStore, database: Database) -> None:
+    own = CameraRecognition("falls", 8.0, models={"person": "a", "pose": "b"})
+    stored = cameras.add(replace(camera("gate"), recognitions=(own,)))
+    cameras.add(replace(camera("yard"), recognitions=(CameraRecognition("falls", 8.0),)))
+    off = cameras.add(replace(camera("off"), recognitions=(own,), enabled=False))
+    assert cameras.get(stored.id).recognitions == (own,)
+    assert ModelChoices(database).of("falls") == {stored.id: (("person", "a"), ("pose", "b"))}
+    assert ModelChoices(database).of("plates") == {}
+    assert off.version == 1
+
+
+KINDS = tuple(CameraRecognition(f"kind{number}", 1.0) for number in range(8))

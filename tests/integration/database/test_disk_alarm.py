@@ -6,7 +6,8 @@ from capture.recorder.alarm import ENDS_AFTER_S, DiskAlarm
 from core.recognitions import DISK_FULL_EVENT, RECORDING
 from core.settings import Settings
 from core.types import Event
-from storage.cameras import Camera, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventFilter, EventStore
 from storage.secrets import Secrets

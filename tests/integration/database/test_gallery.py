@@ -8,7 +8,8 @@ from core.sightings import Passage, Sighting, Thresholds
 from core.types import Event, FrameRef
 from reid.live_index import LiveIndex
 from reid.matching import Matcher
-from storage.cameras import Camera, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraStore
 from storage.clips.store import Clip, ClipStore
 from storage.database import Database
 from storage.events import EventStore

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.settings import Settings, load_settings
-from storage.cameras import Camera, CameraStore
+from storage.camera import Camera
+from storage.cameras import CameraStore
 from storage.clips.store import Clip, ClipStore
 from storage.database import Database
 from storage.events import EventStore

@@ -7,7 +7,7 @@ import pytest
 from capture.rates import KEEP, consumer_rates, recognition_rates
 from capture.status import Rates
 from core.settings import load_settings
-from storage.cameras import Camera, CameraRecognition
+from storage.camera import Camera, CameraRecognition
 
 
 def test_rate_is_the_mean_over_the_window() -> None:

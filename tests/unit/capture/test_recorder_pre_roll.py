@@ -7,7 +7,7 @@ import pytest
 from capture.recorder.arrival import Arrival
 from capture.recorder.camera_recorder import CameraRecorder
 from capture.recorder.pre_roll import DECISION_S, PreRoll
-from storage.cameras import Recording
+from storage.camera import Recording
 from tests.unit.capture.recorder_support import AT_S, Film, film
 
 
