@@ -39,6 +39,10 @@ class EventFilter:
     """Part of the text read."""
 
 
+MOST_AT_ONCE = 10_000
+LONGEST_EVENT_S = 86_400.0
+"""One that began earlier is not looked for."""
+
 Position = tuple[float, str]
 """Time and id of the last event of a page: where the next one goes on."""
 
@@ -120,6 +124,14 @@ class EventStore:
             for row in forgotten:
                 row.ended_at, row.changed_at = row.changed_at, time.time()
         return len(forgotten)
+
+    def overlapping(self, camera_id: int, from_s: float, to_s: float) -> list[Event]:
+        """Events of a camera that went on in ``from_s <= t < to_s``, oldest first; at most `MOST_AT_ONCE`."""
+        ended = func.coalesce(EventRow.ended_at, EventRow.changed_at)
+        query = select(EventRow).where(EventRow.camera_id == camera_id, EventRow.started_at < to_s, ended >= from_s)
+        query = query.where(EventRow.started_at >= from_s - LONGEST_EVENT_S).order_by(EventRow.started_at)
+        with self._database.read() as session:
+            return [event_of(row) for row in session.scalars(query.limit(MOST_AT_ONCE))]
 
     def open_of_kind(self, kind: str) -> list[Event]:
         """Events of a kind that go on, oldest first."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.clock import Clock
 from core.errors import CamrecError
 from core.settings import Settings
 from storage.cameras import CameraNotFoundError, CameraStore
+from storage.clips.burn_in import burn_in
 from storage.clips.cut import Cut, Source, cut
 from storage.clips.manifest import ClipFacts, make_manifest, signed
+from storage.clips.painting import event_painter, time_painter
 from storage.clips.store import Clip, ClipStore
 from storage.database import Database
+from storage.events import EventStore
 from storage.media import MANIFEST_SUFFIX, Media, clip_files, clip_path
 from storage.secrets import Secrets
 from storage.segments import Segment, SegmentStore
@@ -31,6 +37,7 @@ class ClipMaker:
 
     clips: ClipStore
     segments: SegmentStore
+    events: EventStore
     cameras: CameraStore
     media: Media
     secrets: Secrets
@@ -43,6 +50,7 @@ class ClipMaker:
         return cls(
             clips=ClipStore(database),
             segments=SegmentStore(database),
+            events=EventStore(database),
             cameras=CameraStore(database, secrets),
             media=Media(settings.media_dir),
             secrets=secrets,
@@ -82,14 +90,17 @@ class ClipMaker:
                 raise ClipCancelledError
 
         segments = self.segments.between(clip.camera_id, clip.from_s, clip.to_s)
-        target = self.media.locate(path)
+        target, camera_name = self.media.locate(path), self._camera_name(clip.camera_id)
         self._check_room(segments)
         sources = {Source(self.media.locate(s.path), s.started_at, s.ended_at, s.run): s.path for s in segments}
-        result = cut(list(sources), clip.from_s, clip.to_s, target, note)
+        if clip.variant == "copy":
+            result = cut(list(sources), clip.from_s, clip.to_s, target, note)
+        else:
+            result = self._paint(clip, list(sources), target, camera_name, note)
         facts = ClipFacts(
             clip_id=clip.id,
             camera_id=clip.camera_id,
-            camera_name=self._camera_name(clip.camera_id),
+            camera_name=camera_name,
             from_s=clip.from_s,
             to_s=clip.to_s,
             made_at=self.clock.now(),
@@ -97,6 +108,22 @@ class ClipMaker:
         )
         manifest = make_manifest(target, facts, result, [sources[source] for source in result.used])
         self.media.write(path + MANIFEST_SUFFIX, signed(manifest, self.secrets.signing_key()))
+        return result
+
+    def _paint(
+        self, clip: Clip, sources: list[Source], target: Path, camera_name: str, note: Callable[[float], None]
+    ) -> Cut:
+        """Cut as ever, then draw on that."""
+        paint = time_painter(camera_name)
+        if clip.variant == "boxes":
+            paint = event_painter(camera_name, self.events.overlapping(clip.camera_id, clip.from_s, clip.to_s))
+        plain = target.with_name(f".{target.stem}.plain{target.suffix}")
+        try:
+            result = cut(sources, clip.from_s, clip.to_s, plain)
+            burn_in(plain, target, result.parts, paint, note)
+        finally:
+            with suppress(OSError):
+                plain.unlink(missing_ok=True)
         return result
 
     def _check_room(self, segments: list[Segment]) -> None:

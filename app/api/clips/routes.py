@@ -55,8 +55,6 @@ class Clips(MethodView):
 
         It is made in the background: `/clips/{id}` says how far it is.
         """
-        if fields["variant"] != "copy":
-            raise ApiError(422, "variant_unavailable", "Only the variant `copy` is made so far.")
         camera_id, from_s, to_s = fields["camera_id"], fields["from_s"], fields["to_s"]
         if not services().segments.spans(camera_id, from_s, to_s):
             services().cameras.get(camera_id)
@@ -68,7 +66,9 @@ class Clips(MethodView):
                 f"{MOST_UNFINISHED} clips are being made already; wait for them or delete some.",
                 headers={"Retry-After": "10"},
             )
-        clip = services().clips.ask(Clip(new_clip_id(), camera_id, from_s, to_s, created_by=current_user().name))
+        clip = services().clips.ask(
+            Clip(new_clip_id(), camera_id, from_s, to_s, variant=fields["variant"], created_by=current_user().name)
+        )
         services().jobs.wake(MAKE_CLIP_TASK, clip.id)
         return clip, {"Location": f"/api/v1/clips/{clip.id}"}
 

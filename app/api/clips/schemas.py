@@ -26,7 +26,9 @@ class NewClipSchema(Schema):
     variant = fields.String(
         load_default="copy",
         validate=validate.OneOf(VARIANTS),
-        metadata={"description": "copy: as the camera sent it; the others are not made yet"},
+        metadata={
+            "description": "copy: as sent; encoded anew: timestamp, the time on each picture; boxes: what events saw, too"
+        },
     )
 
     @ma.validates_schema

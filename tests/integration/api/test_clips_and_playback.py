@@ -17,6 +17,7 @@ from app.api.services import services
 from app.demo.footage import numbered_frames, read_counter
 from core.clock import SystemClock, iso_utc
 from core.settings import Settings
+from core.types import Event
 from storage.clips.maker import ClipMaker
 from storage.clips.manifest import public_bytes, verify
 from storage.clips.store import ClipStore
@@ -109,6 +110,48 @@ def test_a_clip_from_asking_to_verifying(
     assert not list((settings.media_dir / "clips").rglob("*.mp4*"))
 
 
+@pytest.fixture
+def seen_event(database: Database, camera_id: int, segments: list[Segment]) -> Event:
+    """From second 6 to 8 of the recording."""
+    event = an_event(camera_id, START + 6, ended_at=START + 8)
+    EventStore(database).put([(event, None)], epoch=1)
+    return event
+
+
+@pytest.mark.parametrize("variant", ["timestamp", "boxes"])
+def test_what_is_drawn_is_signed_as_such(
+    settings: Settings,
+    operator: ApiClient,
+    seen_event: Event,
+    work: Callable[[str], bool],
+    variant: str,
+    tmp_path: Path,
+) -> None:
+    camera_id = seen_event.camera_id
+    body = {"camera_id": camera_id, "from": START + 5, "to": START + 9, "variant": variant}
+    clip_id = operator.post("/clips", body).get_json()["id"]
+    work(clip_id)
+    done = operator.get(f"/clips/{clip_id}").get_json()
+    assert (done["state"], done["variant"], done["error"]) == ("done", variant, None)
+    (tmp_path / "clip.mp4").write_bytes(operator.get(f"/clips/{clip_id}/download").data)
+    manifest = operator.get(f"/clips/{clip_id}/manifest").data
+    found = verify(tmp_path / "clip.mp4", manifest, public_bytes(Secrets(settings.data).signing_key()))
+    assert (found["clip"]["variant"], found["duration_ms"]) == (variant, 4000)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        pictures = [(f.time, f.to_ndarray(format="bgr24")) for f in container.decode(video=0)]
+    assert len(pictures) == 100
+    assert all(picture[3, 3].max() < 60 for _, picture in pictures), "the time stands on black at the top left"
+    tall = [bool(picture[23, 100].max() < 40) for _, picture in pictures]
+    assert any(tall) == (variant == "boxes")
+    if variant == "boxes":
+        shown = [at for (at, _), is_tall in zip(pictures, tall, strict=True) if is_tall]
+        assert (min(shown), max(shown)) == (pytest.approx(1.0, abs=0.05), pytest.approx(3.0, abs=0.05))
+    assert sorted(p.name for p in (settings.media_dir / "clips").rglob("*.*")) == [
+        f"{clip_id}.mp4",
+        f"{clip_id}.mp4.manifest.json",
+    ]
+
+
 def test_a_cancelled_clip_is_not_made(
     settings: Settings, operator: ApiClient, camera_id: int, segments: list[Segment], work: Callable[[str], bool]
 ) -> None:
@@ -166,7 +209,6 @@ def test_a_clip_whose_worker_died_is_found(
     [
         pytest.param({"from": START, "to": START - 1}, 422, "invalid", id="backwards"),
         pytest.param({"from": START, "to": START + 7201}, 422, "invalid", id="too long"),
-        pytest.param({"from": START, "to": START + 5, "variant": "boxes"}, 422, "variant_unavailable", id="not yet"),
         pytest.param({"from": START, "to": START + 5, "variant": "x"}, 422, "invalid", id="no such variant"),
         pytest.param({"from": START + 12, "to": START + 18}, 404, "no_recording", id="in the gap"),
         pytest.param({"from": START, "to": START + 5, "camera_id": 999}, 404, "camera_not_found", id="no camera"),
