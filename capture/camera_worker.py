@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from capture.backoff import Backoff
 from capture.decoder import CorruptError, Decoder
 from capture.drops import Drops
+from capture.motion_gate import MotionGate
 from capture.reasons import Reason
 from capture.recorder.camera_recorder import CameraRecorder
 from capture.sampler import Sampler
@@ -65,6 +66,11 @@ class Figures:
     """Packets of video: one for each frame."""
     decoded: int = 0
     sampled: int = 0
+    """Frames that went to the frame store."""
+    moving: bool = False
+    """Whether something moves, or moved a moment ago."""
+    motion_at: float | None = None
+    """When something moved last."""
     reconnects: int = 0
     """Times that a running stream was lost."""
     last_frame_at: float | None = None
@@ -122,6 +128,8 @@ class CameraWorker:
         self.camera = camera
         self.figures = Figures()
         self.sampler = Sampler(rates)
+        self._rates = rates
+        self._gate = MotionGate()
         self._store, self._sink, self._drops, self._recorder = store, sink, drops, recorder
         self._clock = clock or SystemClock()
         self._backoff = Backoff(rng)
@@ -247,6 +255,7 @@ class CameraWorker:
     def _apply_rates(self) -> None:
         rates, self._new_rates = self._new_rates, None
         if rates is not None:
+            self._rates = rates
             self.sampler.set_rates(rates)
 
     def _decode(self, decoder: Decoder, packet: Packet[VideoStream], at_s: float) -> list[VideoFrame]:
@@ -269,18 +278,36 @@ class CameraWorker:
         self._last_picture_s = self._clock.monotonic()
         if not self.sampler.take(at_s):
             return
-        pixels = decoder.to_picture(frame)
+        self._first_picture_s = self._first_picture_s or self._last_picture_s
+        self.figures.last_frame_at = at_s
+        self._enter(State.STREAMING)
+        consumers = self._passing(decoder, frame, at_s)
+        if consumers or self._gate.shows(at_s):
+            self._hand_on(decoder.to_picture(frame), at_s, consumers)
+
+    def _passing(self, decoder: Decoder, frame: VideoFrame, at_s: float) -> list[str]:
+        """Consumers that get this frame."""
+        due = self.sampler.consumers(at_s)
+        if not self.camera.motion_gate:
+            return due
+        gate = self._gate
+        gate.look(decoder.luma(frame), at_s)
+        self.figures.moving, self.figures.motion_at = gate.is_open, gate.motion_at
+        passing = gate.passing(due, self._rates, at_s)
+        for _ in range(len(due) - len(passing)):
+            self._drops.count(self.camera.id, "still")
+        return passing
+
+    def _hand_on(self, pixels: Picture, at_s: float, consumers: list[str]) -> None:
         try:
             ref = self._store.write(self.camera.id, pixels, at_s)
         except UnavailableError:
             self._drops.count(self.camera.id, "store")
             raise
-        self._first_picture_s = self._first_picture_s or self._last_picture_s
         figures = self.figures
         figures.sampled += 1
-        figures.last_frame_at, figures.width, figures.height = ref.captured_at, ref.width, ref.height
-        self._enter(State.STREAMING)
-        for consumer in self.sampler.consumers(at_s):
+        figures.width, figures.height = ref.width, ref.height
+        for consumer in consumers:
             self._sink.offer(consumer, ref, pixels)
 
     def _check_pictures_come(self) -> None:

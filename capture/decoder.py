@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from capture.motion import GreyPicture
 from core.types import Picture
+
+_LUMA_FIRST = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv21"})
+"""Formats whose first plane is one byte of luma for each pixel."""
 
 
 class CorruptError(Exception):
@@ -50,6 +55,14 @@ class Decoder:
             raise CorruptError(str(error.strerror)) from None
         finally:
             self._context.flush_buffers()
+
+    def luma(self, frame: VideoFrame) -> GreyPicture:
+        """Decoded frame → (height, width) uint8; of planar YUV, as nearly all cameras send it, without a copy."""
+        if frame.format.name not in _LUMA_FIRST:
+            frame = self._reformatter.reformat(frame, format="gray", threads=1)
+        plane = frame.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return rows[: frame.height, : frame.width]
 
     def to_picture(self, frame: VideoFrame) -> Picture:
         """Decoded frame → (height, width, 3) uint8, BGR."""

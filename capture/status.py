@@ -158,6 +158,8 @@ class StatusReporter:
             "message": condition.message,
             "since": condition.since,
             "last_frame_at": figures.last_frame_at,
+            "moving": figures.moving,
+            "motion_at": figures.motion_at,
             **{f"{name}_fps": rates.per_second(name) for name in counters},
             "asked_fps": asked,
             "reached_fps": {kind: rates.per_second(f"served {kind}") for kind in asked},

@@ -43,6 +43,8 @@ class Recognition:
     default_fps: float
     max_fps: float
     event_kinds: tuple[str, ...]
+    still_fps: float = 1.0
+    """Frames a second while nothing moves: so many that whoever stands or lies still is not taken for gone."""
     clip: ClipShape | None = None
     """None: it looks at single frames."""
     evidence_score: float = 0.0
@@ -63,7 +65,12 @@ RECOGNITIONS: dict[str, Recognition] = {
     r.kind: r
     for r in (
         Recognition(
-            "plates", "Vehicle registration plates", default_fps=5.0, max_fps=30.0, event_kinds=("plate", "plate_hit")
+            "plates",
+            "Vehicle registration plates",
+            default_fps=5.0,
+            max_fps=30.0,
+            event_kinds=("plate", "plate_hit"),
+            still_fps=0.5,
         ),
         Recognition("falls", "Falls", default_fps=8.0, max_fps=30.0, event_kinds=("fall", "person_down")),
         Recognition(
@@ -72,10 +79,13 @@ RECOGNITIONS: dict[str, Recognition] = {
             default_fps=8.0,
             max_fps=15.0,
             event_kinds=("violence",),
+            still_fps=0.0,
             clip=ClipShape(frames=16, least_frames=8, span_s=2.5, stride_s=0.5, width=320),
             evidence_score=0.4,
         ),
-        Recognition("reid", "Re-identification", default_fps=4.0, max_fps=30.0, event_kinds=("identity",)),
+        Recognition(
+            "reid", "Re-identification", default_fps=4.0, max_fps=30.0, event_kinds=("identity",), still_fps=0.5
+        ),
     )
 }
 

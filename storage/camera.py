@@ -47,6 +47,8 @@ class Camera:
     detect_url: str | None = field(default=None, repr=False)
     enabled: bool = True
     tls_verify: bool = True
+    motion_gate: bool = True
+    """Whether recognitions get fewer frames while nothing moves."""
     keep_fps: float | None = None
     """Frames a second kept on disk; None: the installation's setting."""
     recognitions: tuple[CameraRecognition, ...] = ()

@@ -231,6 +231,7 @@ class CameraStore:
         row.detect_url_encrypted = self._secrets.encrypt(detect_url) if detect_url else None
         row.detect_url_shown = redact(detect_url) if detect_url else None
         row.enabled, row.tls_verify, row.keep_fps = camera.enabled, camera.tls_verify, camera.keep_fps
+        row.motion_gate = camera.motion_gate
         recording = camera.recording
         row.recording_mode, row.recording_pre_s, row.recording_post_s = (
             recording.mode,
@@ -273,6 +274,7 @@ class CameraStore:
             detect_url=None if row.detect_url_encrypted is None else self._secrets.decrypt(row.detect_url_encrypted),
             enabled=row.enabled,
             tls_verify=row.tls_verify,
+            motion_gate=row.motion_gate,
             keep_fps=row.keep_fps,
             recognitions=tuple(
                 CameraRecognition(r.kind, r.fps, dict(r.settings), dict(r.models)) for r in row.recognitions

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -56,6 +57,7 @@ class CameraRow(Base):
     detect_url_shown: Mapped[str | None] = mapped_column(Text)
     enabled: Mapped[bool] = mapped_column(Boolean)
     tls_verify: Mapped[bool] = mapped_column(Boolean)
+    motion_gate: Mapped[bool] = mapped_column(Boolean, server_default=true())
     keep_fps: Mapped[float | None]
     recording_mode: Mapped[str] = mapped_column(String(16))
     recording_pre_s: Mapped[float]

@@ -71,6 +71,7 @@ def cameras() -> None:
 @_recognise
 @click.option("--disabled", is_flag=True, help="Do not watch it yet.")
 @click.option("--no-tls-verify", is_flag=True, help="Take any certificate of the camera.")
+@click.option("--no-motion-gate", is_flag=True, help="Recognise at the full rate while nothing moves, too.")
 @click.option("--keep-fps", type=float, help="Frames a second kept on disk; without, CAMREC_KEEP_FPS.")
 @click.option("--record", type=click.Choice(RECORDING_MODES), help="When it is recorded; without, around events.")
 def add(
@@ -82,13 +83,19 @@ def add(
     recognitions: tuple[CameraRecognition, ...],
     disabled: bool,
     no_tls_verify: bool,
+    no_motion_gate: bool,
     keep_fps: float | None,
     record: str | None,
 ) -> None:
     """Add a camera. `ps` shows URL with its password to every user of this machine: with - it is read from standard
     input (the first line; the second is a --detect-url of -)."""
     given = {"id": camera_id, "name": name, "url": _from_stdin(url), "detect_url": _from_stdin(detect_url)}
-    options = {"enabled": not disabled, "tls_verify": not no_tls_verify, "keep_fps": keep_fps}
+    options = {
+        "enabled": not disabled,
+        "tls_verify": not no_tls_verify,
+        "motion_gate": not no_motion_gate,
+        "keep_fps": keep_fps,
+    }
     content: dict[str, Any] = {k: v for k, v in {**given, **options}.items() if v is not None}
     content["recognitions"] = [asdict(r) for r in recognitions]
     if record is not None:

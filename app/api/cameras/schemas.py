@@ -162,6 +162,10 @@ class CameraSchema(Schema):
     )
     enabled = Flag(load_default=True)
     tls_verify = Flag(load_default=True, metadata={"description": "false: take any certificate"})
+    motion_gate = Flag(
+        load_default=True,
+        metadata={"description": "false: recognise at the full rate while nothing moves, too"},
+    )
     keep_fps = Number(
         allow_none=True,
         load_default=None,
@@ -251,6 +255,8 @@ class StatusSchema(Schema):
     received_fps = fields.Float()
     decoded_fps = fields.Float()
     sampled_fps = fields.Float()
+    moving = fields.Boolean(metadata={"description": "something moves; otherwise recognitions get fewer frames"})
+    motion_at = Time(allow_none=True, metadata={"description": "when something moved last"})
     drops = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": "frames, by cause"})
     reconnects = fields.Integer()
     model_missing = fields.Dict(

@@ -25,6 +25,8 @@ NOTHING_KNOWN: Status = {
     "received_fps": 0.0,
     "decoded_fps": 0.0,
     "sampled_fps": 0.0,
+    "moving": False,
+    "motion_at": None,
     "drops": {},
     "reconnects": 0,
     "recording": None,

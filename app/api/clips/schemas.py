@@ -27,7 +27,7 @@ class NewClipSchema(Schema):
         load_default="copy",
         validate=validate.OneOf(VARIANTS),
         metadata={
-            "description": "copy: as sent; encoded anew: timestamp, the time on each picture; boxes: what events saw, too"
+            "description": "copy: as sent; encoded anew: timestamp, with the time; boxes: with what events saw, too"
         },
     )
 
