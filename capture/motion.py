@@ -19,6 +19,11 @@ WIDTH = 160
 """Cells across. A cell averages the noise of its pixels away."""
 BACKGROUND_S = 5.0
 """Time in which the average follows a change."""
+RECENT_S = 1.0
+SETTLED_S = 2.0
+"""A cell that has stayed as it was of late for so long is background, however different it was before: who parks, or
+leaves an empty place behind, is not motion for long. What moves slowly does not settle: its edges keep changing."""
+ADOPTION_S = 0.7
 NOISE_S = 15.0
 LEAST_STEP = 4.0
 """Levels of grey, of 255, by which a cell must differ where there is no noise: a coat at night is not much more."""
@@ -39,7 +44,7 @@ class MotionDetector:
 
     def __init__(self) -> None:
         self._mean: npt.NDArray[np.float32] | None = None
-        self._noise = np.empty((0, 0), np.float32)
+        self._recent = self._noise = self._settled_s = np.empty((0, 0), np.float32)
         self._at_s = self._learnt_s = 0.0
 
     def look(self, luma: GreyPicture, at_s: float) -> bool:
@@ -58,29 +63,41 @@ class MotionDetector:
         # Brighter or darker as a whole is the sun or the camera's exposure.
         deviation = np.abs(change - float(np.median(change)))
         changed = deviation > np.maximum(LEAST_STEP, NOISE_FACTOR * self._noise)
-        self._follow(change, deviation, changed, elapsed_s)
+        self._follow(cells, change, deviation, changed, elapsed_s)
         if changed.mean() > CUT_SHARE:
             self._learn(cells, at_s)
         beside = cv2.filter2D(changed.astype(np.float32), -1, _KERNEL, borderType=cv2.BORDER_CONSTANT)
         return bool(beside.max() >= LEAST_CELLS) or at_s < self._learnt_s
 
     def _learn(self, cells: npt.NDArray[np.float32], at_s: float) -> None:
-        self._mean = cells
+        self._mean = self._recent = cells
+        self._settled_s = np.zeros(cells.shape, np.float32)
         self._noise = np.full(cells.shape, _FIRST_NOISE, np.float32)
         self._at_s, self._learnt_s = at_s, at_s + LEARN_S
 
     def _follow(
         self,
+        cells: npt.NDArray[np.float32],
         change: npt.NDArray[np.float32],
         deviation: npt.NDArray[np.float32],
         changed: npt.NDArray[np.bool_],
         elapsed_s: float,
     ) -> None:
         assert self._mean is not None  # noqa: S101 - for mypy
-        self._mean = self._mean + np.float32(1 - np.exp(-elapsed_s / BACKGROUND_S)) * change
+        is_as_before = np.abs(cells - self._recent) <= LEAST_STEP
+        self._recent = self._recent + _share(elapsed_s, RECENT_S) * (cells - self._recent)
+        self._settled_s = np.where(is_as_before, self._settled_s + np.float32(elapsed_s), np.float32(0))
+        has_settled = self._settled_s > SETTLED_S
+        pace = np.where(has_settled, _share(elapsed_s, ADOPTION_S), _share(elapsed_s, BACKGROUND_S))
+        self._mean = self._mean + pace.astype(np.float32) * change
         # What moves is no noise, and must not blind its cell for what comes after it.
-        step = np.float32(1 - np.exp(-elapsed_s / NOISE_S)) * (deviation - self._noise)
+        step = _share(elapsed_s, NOISE_S) * (deviation - self._noise)
         self._noise = np.where(changed, self._noise, self._noise + step)
+
+
+def _share(elapsed_s: float, follows_s: float) -> np.float32:
+    """Of the way to a new value that an exponential average goes in that time."""
+    return np.float32(1 - np.exp(-elapsed_s / follows_s))
 
 
 def small(luma: GreyPicture) -> npt.NDArray[np.float32]:
