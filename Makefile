@@ -55,11 +55,7 @@ bench: setup-dev ## Measure speed; results go to benchmarks/results/
 		echo "== $$b"; $(BIN)/python -m benchmarks.$$b || exit 1; done
 
 bench-accuracy: setup-dev ## Measure accuracy on the footage in ../shared/data
-	@$(BIN)/python -m benchmarks.accuracy.plates
-	@$(BIN)/python -m benchmarks.accuracy.plates_abroad
-	@$(BIN)/python -m benchmarks.accuracy.reid
-	@$(BIN)/python -m benchmarks.accuracy.falls
-	@$(BIN)/python -m benchmarks.accuracy.violence
+	@$(BIN)/python -m benchmarks.accuracy
 
 # The training sees the packages of .venv too, so that it computes features with the very versions that run.
 .venv-train/.installed: training/violence/requirements.txt .venv/.installed

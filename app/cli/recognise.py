@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import click
 from app.cli.media_files import UnreadableFileError, VideoFile, VideoFrame, is_picture, read_picture
 from app.cli.video_clips import clips_of
 from core.recognitions import RECOGNITIONS
-from core.settings import Settings, get_settings
+from core.settings import get_settings
 from core.types import Clip, Detection, Event, FrameRef, Observation, Picture
 from events import new_judge
 from events.plate_formats import check_regions, fold
@@ -30,8 +30,6 @@ from reid.matching import Matcher
 
 LONG_VIDEO_S = 10.0
 """A video of this length shows how far it is, if somebody looks at standard error."""
-
-_NO_CAMERA = 0
 
 Sample = tuple[VideoFrame, Picture | Clip]
 """A frame, and what is recognised: its picture, or the clip that ends with it."""
@@ -59,12 +57,24 @@ def recognise(kind: str, paths: tuple[Path, ...], as_json: bool, regions: str) -
     click.echo(f"{kind}: {recogniser.model}: {recogniser.describe()}", err=True)
     show = _show_json if as_json else _show_text
     is_whole = True
-    for path in paths:
-        for line in _lines(kind, path, recogniser, settings, judge_settings):
+    run = _Run(kind, recogniser, settings.max_batch, judge_settings, _matcher(kind))
+    for number, path in enumerate(paths):
+        for line in _lines(run, number, path):
             is_whole = is_whole and "error" not in line
             show({"path": str(path), "kind": kind, **line})
     if not is_whole:
         sys.exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What holds for all files."""
+
+    kind: str
+    recogniser: Recogniser
+    max_batch: int
+    judge_settings: dict[str, Any]
+    matcher: Matcher | None
 
 
 def _judge_settings(kind: str, regions: str) -> dict[str, Any]:
@@ -83,35 +93,32 @@ def _look_at(recogniser: Recogniser, picture: Picture, judge_settings: dict[str,
     return tuple(replace(d, text=fold(d.text or "", codes)) for d in recogniser.recognise_still(picture))
 
 
-def _lines(
-    kind: str, path: Path, recogniser: Recogniser, settings: Settings, judge_settings: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
+def _lines(run: _Run, number: int, path: Path) -> Iterator[dict[str, Any]]:
     try:
         if is_picture(path):
-            if RECOGNITIONS[kind].clip is not None:
-                raise UnreadableFileError(f"a picture: {kind} looks at motion, and needs a video")
-            detections = _look_at(recogniser, read_picture(path), judge_settings)
+            if RECOGNITIONS[run.kind].clip is not None:
+                raise UnreadableFileError(f"a picture: {run.kind} looks at motion, and needs a video")
+            detections = _look_at(run.recogniser, read_picture(path), run.judge_settings)
             yield {"at": 0.0, "detections": [d.as_json() for d in detections]}
         else:
-            with VideoFile(path, RECOGNITIONS[kind].default_fps) as video:
-                yield from _video_lines(kind, path, video, recogniser, settings.max_batch, judge_settings)
+            with VideoFile(path, RECOGNITIONS[run.kind].default_fps) as video:
+                yield from _video_lines(run, number, path, video)
     except UnreadableFileError as error:
         yield {"error": str(error)}
 
 
-def _video_lines(
-    kind: str, path: Path, video: VideoFile, recogniser: Recogniser, max_batch: int, judge_settings: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    judge = new_judge(kind, _NO_CAMERA, judge_settings, matcher=_matcher(kind))
+def _video_lines(run: _Run, number: int, path: Path, video: VideoFile) -> Iterator[dict[str, Any]]:
+    """Each video is a camera of its own."""
+    judge = new_judge(run.kind, number, run.judge_settings, matcher=run.matcher)
     events: dict[str, Event] = {}
     highest, damage = 0.0, None
     with _progress(path, video.duration_s) as advance:
-        samples = _samples(kind, video)
+        samples = _samples(run.kind, video)
         while damage is None:
-            batch, damage = _next_batch(samples, max_batch)
+            batch, damage = _next_batch(samples, run.max_batch)
             if not batch:
                 break
-            for observation in _observations(kind, batch, recogniser):
+            for observation in _observations(run, number, batch):
                 events.update((event.id, event) for event in judge.observe(observation))
                 highest = max(highest, *(d.score for d in observation.detections), 0.0)
             advance(batch[-1][0].at_s)
@@ -123,7 +130,7 @@ def _video_lines(
     for event, one in zip(in_order, plain, strict=True):
         yield {"at": one["at"], "detections": _shown_by(event), "events": [one]}
     # A clip has one score, which tells how near an event was; of frames only events have a score of that meaning.
-    without = round(highest, 4) if RECOGNITIONS[kind].clip else 0.0
+    without = round(highest, 4) if RECOGNITIONS[run.kind].clip else 0.0
     score = max((one["score"] for one in plain), default=without)
     summary = {"frames": video.sampled, "score": score, "events": plain}
     # What came before the damage is told all the same.
@@ -131,7 +138,7 @@ def _video_lines(
 
 
 def _matcher(kind: str) -> Matcher | None:
-    """What the judge of this kind asks beyond its camera: for `reid` a gallery that ends with the video."""
+    """What the judge of this kind asks beyond its camera: for `reid` a gallery that ends with this call."""
     if kind != "reid":
         return None
     gallery = MemoryGallery()
@@ -155,13 +162,13 @@ def _next_batch(samples: Iterator[Sample], size: int) -> tuple[list[Sample], Unr
     return batch, None
 
 
-def _observations(kind: str, batch: list[Sample], recogniser: Recogniser) -> Iterable[Observation]:
-    seen = recogniser.recognise([sample for _, sample in batch])
+def _observations(run: _Run, number: int, batch: list[Sample]) -> Iterable[Observation]:
+    seen = run.recogniser.recognise([sample for _, sample in batch])
     for (frame, sample), detections in zip(batch, seen, strict=True):
         # Boxes are pixels of what was recognised.
         height, width = (sample.pictures[0] if isinstance(sample, Clip) else sample).shape[:2]
-        ref = FrameRef(_NO_CAMERA, 1 + round(frame.at_s * 1e6), frame.at_s, width, height)
-        yield Observation(ref, kind, detections, recogniser.model)
+        ref = FrameRef(number, 1 + round(frame.at_s * 1e6), frame.at_s, width, height)
+        yield Observation(ref, run.kind, detections, run.recogniser.model)
 
 
 def _shown_by(event: Event) -> list[dict[str, Any]]:

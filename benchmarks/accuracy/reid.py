@@ -12,13 +12,36 @@ import time
 import cv2
 import numpy as np
 
+from app.cli.media_files import VideoFile
 from benchmarks.accuracy.plates import wilson
 from benchmarks.report import SHARED_DATA, write_report
+from core.recognitions import RECOGNITIONS
+from core.types import Event, FrameRef, Observation
+from events import new_judge
 from inference.catalogue import ModelStore
-from inference.recognisers.reid import build_reid_recogniser
+from inference.recognisers.reid import ReidRecogniser, build_reid_recogniser
 from reid.calibration import calibrate, pairs
+from reid.gallery import MemoryGallery
+from reid.live_index import LiveIndex
+from reid.matching import Matcher
 
 PEOPLE = SHARED_DATA / "people"
+WALKERS = SHARED_DATA / "videos" / "one-by-one-person-detection.mp4"
+
+
+def walkers(recogniser: ReidRecogniser) -> dict[str, int]:
+    """Passages and identities in a video in which six people walk through, one after another."""
+    gallery = MemoryGallery()
+    judge = new_judge("reid", 1, {}, matcher=Matcher(gallery, LiveIndex(gallery)))
+    events: dict[str, Event] = {}
+    with VideoFile(WALKERS, RECOGNITIONS["reid"].default_fps) as video:
+        for frame in video.frames():
+            height, width = frame.picture.shape[:2]
+            ref = FrameRef(1, 1 + round(frame.at_s * 1e6), frame.at_s, width, height)
+            (persons,) = recogniser.recognise([frame.picture])
+            events |= {e.id: e for e in judge.observe(Observation(ref, "reid", persons, recogniser.model))}
+    events |= {e.id: e for e in judge.finish()}
+    return {"passages": len(events), "identities": len({e.details["identity"] for e in events.values()})}
 
 
 def main() -> None:
@@ -61,6 +84,7 @@ def main() -> None:
             "different_most": round(float(different.max()), 3),
             "calibrated": {"similarity": found.thresholds.similarity, "margin": found.thresholds.margin},
             "crops_per_s": round(len(files) / spent_s, 1),
+            "walkers": walkers(recogniser),
         },
     )
 

@@ -35,11 +35,14 @@ def search(data: Path, query: Path, gallery: Path) -> list[dict[str, Any]]:
 
 
 def test_six_walkers_are_six_identities(data: Path, shared_data: Path) -> None:
-    done = camrec(data, "recognise", "reid", shared_data / "videos" / "one-by-one-person-detection.mp4", "--json")
+    walkers = shared_data / "videos" / "one-by-one-person-detection.mp4"
+    done = camrec(data, "recognise", "reid", walkers, walkers, "--json")
     assert done.returncode == 0, done.stderr
-    summary = json.loads(done.stdout.splitlines()[-1])
-    assert [event["kind"] for event in summary["events"]] == ["identity"] * 6
-    assert len({event["details"]["identity"] for event in summary["events"]}) == 6
+    first, second = [line for line in map(json.loads, done.stdout.splitlines()) if "frames" in line]
+    assert [event["kind"] for event in first["events"]] == ["identity"] * 6
+    identities = [{event["details"]["identity"] for event in summary["events"]} for summary in (first, second)]
+    assert len(identities[0]) == 6
+    assert identities[0] == identities[1], "who is in both videos is one identity"
 
 
 def test_search_finds_the_person_and_keeps_the_gallery(data: Path, shared_data: Path, tmp_path: Path) -> None:
