@@ -23,6 +23,9 @@ RECOGNISER_FIGURES = "camrec:recogniser-figures"
 CAPTURE_NODES = "camrec:capture-nodes"
 """Hash node → JSON of its last sign of life."""
 
+LIVE_WANTED = "camrec:live-wanted"
+"""Sorted set of camera ids; the score is until when somebody watches, in seconds since the epoch."""
+
 WORKERS = "camrec:workers"
 """Hash worker name → JSON of its last sign of life (queues, models, device)."""
 

@@ -169,6 +169,7 @@ class SegmentRow(Base):
     height: Mapped[int]
     has_audio: Mapped[bool] = mapped_column(Boolean)
     run: Mapped[str] = mapped_column(String(64))
+    init_bytes: Mapped[int | None]
     key_times: Mapped[list[Any]]
     retention_class: Mapped[str] = mapped_column(String(16))
     node: Mapped[str] = mapped_column(String(255))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from storage.segment_files import (
     BrokenSegmentError,
+    header_bytes,
     is_abandoned,
     open_segment_paths,
     read_segment,
@@ -69,6 +71,8 @@ def _check_camera(media: Path, store: SegmentStore, node: str, camera_id: int, r
     for path in open_segment_paths(media, camera_id):
         if is_abandoned(media / path):
             yield _torn(media, store, node, path, repairs)
+    if repairs:
+        store.set_init_bytes(_init_bytes(media, store.without_init_bytes(camera_id, node)))
     files = set(whole_segment_paths(media, camera_id))
     rows = store.paths(camera_id, node)
     for path in sorted(rows.keys() - files):
@@ -81,6 +85,15 @@ def _check_camera(media: Path, store: SegmentStore, node: str, camera_id: int, r
         finding = _check_file(media, store, node, path, rows.get(path), repairs)
         if finding is not None:
             yield finding
+
+
+def _init_bytes(media: Path, paths: list[str]) -> dict[str, int]:
+    """Of those files that can be read."""
+    found = {}
+    for path in paths:
+        with contextlib.suppress(BrokenSegmentError):
+            found[path] = header_bytes(media / path)
+    return found
 
 
 def _check_file(

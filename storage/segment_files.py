@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -92,6 +92,17 @@ def whole_segment_path(open_path: str) -> str:
     return f"{folder}/{day}/{name[:2]}/{name[2:]}"
 
 
+def segment_name(path: str) -> str:
+    """From either of its paths: what a segment is called all its life, ``YYYYMMDD-HHMMSS-mmm``."""
+    folder, day_or_hour, name = path.removesuffix(".mp4").rsplit("/", 2)
+    return name if day_or_hour == _OPEN else f"{folder[-8:]}-{day_or_hour}{name}"
+
+
+def hour_folder(at_s: float) -> str:
+    """Where segments that began in the hour of that time go, below their camera's folder: ``YYYYMMDD/HH``."""
+    return time.strftime("%Y%m%d/%H", time.gmtime(at_s))
+
+
 def _split_name(open_path: str) -> tuple[str, str]:
     day, name = open_path.rsplit("/", 1)[1].split("-", 1)
     if not (len(day) == 8 and day.isdigit() and len(name) == 14 and name[:6].isdigit() and name.endswith(".mp4")):
@@ -165,16 +176,29 @@ def header_bytes(path: Path) -> int:
     """
     try:
         with path.open("rb") as file:
-            offset, header = 0, file.read(8)
-            while len(header) == 8 and int.from_bytes(header[:4]) >= 8:
-                offset += int.from_bytes(header[:4])
-                if header[4:] == b"moov":
-                    return offset
-                file.seek(offset)
-                header = file.read(8)
+            return header_bytes_of(file)
     except OSError as error:
         raise BrokenSegmentError(f"{path.name} cannot be read: {error.strerror}") from error
-    raise BrokenSegmentError(f"{path.name} does not begin like a segment.")
+    except BrokenSegmentError:
+        raise BrokenSegmentError(f"{path.name} does not begin like a segment.") from None
+
+
+def header_bytes_of(file: BinaryIO) -> int:
+    """As `header_bytes`, of an open file.
+
+    Raises:
+        BrokenSegmentError: it does not begin like a segment, or does not yet.
+    """
+    offset, end = 0, file.seek(0, os.SEEK_END)
+    while offset + 8 <= end:
+        file.seek(offset)
+        header = file.read(8)
+        if int.from_bytes(header[:4]) < 8:
+            break
+        offset += int.from_bytes(header[:4])
+        if header[4:] == b"moov" and offset <= end:
+            return offset
+    raise BrokenSegmentError("It does not begin like a segment.")
 
 
 def repair(path: Path) -> bool:
@@ -215,9 +239,10 @@ def read_segment(media: Path, path: str, node: str) -> Segment:
         size_bytes = file.seek(0, os.SEEK_END)
         if not fragments or whole != size_bytes:
             raise BrokenSegmentError(f"{path} is torn: {size_bytes - whole} of its {size_bytes} bytes are no fragment.")
-        file.seek(0)
         try:
-            return _describe(file, path, size_bytes, node)
+            init_bytes = header_bytes_of(file)
+            file.seek(0)
+            return replace(_describe(file, path, size_bytes, node), init_bytes=init_bytes)
         except (FFmpegError, IndexError, BrokenSegmentError) as error:
             raise BrokenSegmentError(f"{path} is no segment: {error}") from None
 

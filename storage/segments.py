@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.database import Database
@@ -46,6 +46,8 @@ class Segment:
     retention_class: RetentionClass
     node: str = ""
     """Machine on whose disk it lies."""
+    init_bytes: int | None = None
+    """Before its first fragment; None: nobody has looked."""
     id: int = 0
 
 
@@ -58,6 +60,8 @@ class SegmentFile(NamedTuple):
     duration_s: float
     path: str
     run: str
+    size_bytes: int
+    init_bytes: int | None
 
 
 Span = tuple[float, float]
@@ -127,6 +131,23 @@ class SegmentStore:
         with self._database.read() as session:
             return {row.path: row.size_bytes for row in session.execute(query)}
 
+    def without_init_bytes(self, camera_id: int, node: str) -> list[str]:
+        """Paths of the segments of a camera on a machine of which `Segment.init_bytes` is not known."""
+        query = select(SegmentRow.path).where(SegmentRow.camera_id == camera_id, SegmentRow.node == node)
+        with self._database.read() as session:
+            return list(session.scalars(query.where(SegmentRow.init_bytes.is_(None))))
+
+    def set_init_bytes(self, found: Mapping[str, int]) -> None:
+        """Path → `Segment.init_bytes` of segments that are there."""
+        if not found:
+            return
+        with self._database.write() as session:
+            query = update(SegmentRow).where(SegmentRow.path == bindparam("of_path"))
+            session.connection().execute(
+                query.values(init_bytes=bindparam("size")),
+                [{"of_path": path, "size": size} for path, size in found.items()],
+            )
+
     def camera_ids(self, node: str) -> set[int]:
         """Cameras that have segments on a machine."""
         with self._database.read() as session:
@@ -188,5 +209,6 @@ def _segment(row: SegmentRow) -> Segment:
         key_times=tuple(row.key_times),
         retention_class="event" if row.retention_class == "event" else "continuous",
         node=row.node,
+        init_bytes=row.init_bytes,
         id=row.id,
     )

@@ -15,6 +15,7 @@ from app.api.health.monitor import HealthMonitor
 from app.api.jobs_link import JobsLink
 from app.api.metrics.requests import RequestFigures
 from app.api.person_look import PersonLook
+from app.api.playback.live import LiveWindows
 from app.api.redis_link import RedisLink
 from app.api.streams import StreamPool
 from core.clock import Clock, SystemClock
@@ -57,6 +58,7 @@ class Services:
     persons: PersonLook
     kept_frames: KeptFrameStore
     segments: SegmentStore
+    live: LiveWindows
     clips: ClipStore
     event_clips: EventClips
     keep_locks: KeepLockStore
@@ -106,6 +108,7 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
         persons=PersonLook(settings),
         kept_frames=KeptFrameStore(database),
         segments=segments,
+        live=LiveWindows(clock),
         clips=clips,
         event_clips=EventClips(database, clips, segments, cameras),
         keep_locks=KeepLockStore(database),

@@ -37,8 +37,17 @@ class Wanted:
 class CameraRecorder:
     """Packets come from the stream's thread, events and settings from others."""
 
-    def __init__(self, camera_id: int, recording: Recording, sink: Sink) -> None:
-        self._camera_id, self._sink = camera_id, sink
+    def __init__(self, camera_id: int, recording: Recording, sink: Sink, live: Sink) -> None:
+        """Record nothing yet.
+
+        Args:
+            camera_id: whose stream it is.
+            recording: how it is recorded.
+            sink: of what is recorded.
+            live: of what somebody watches that is not recorded continuously.
+        """
+        self._camera_id, self._sink, self._live = camera_id, sink, live
+        self._is_watched = self._is_live = False
         self._lock = threading.Lock()
         self._recording = recording
         self._pre_roll = PreRoll(recording.pre_s)
@@ -87,13 +96,18 @@ class CameraRecorder:
     def offer(self, packet: Packet[Any], at_s: float, is_video: bool = True) -> None:
         """Take a packet of the stream."""
         connection = self._connection
-        if connection is None or not connection.is_recordable or self._recording.mode == "off":
+        is_taken = self._recording.mode != "off" or self._is_watched or self._is_live
+        if connection is None or not connection.is_recordable or not is_taken:
             return
         if is_video:
             self._at_s = at_s
         elif connection.audio is None:
             return
         self._take(Arrival(packet, self._at_s, connection, is_video))
+
+    def show(self, is_watched: bool) -> None:
+        """Whether somebody watches the camera."""
+        self._is_watched = is_watched
 
     def want(self, event_id: str, started_at: float, last_s: float) -> None:
         """An event of the camera began at one time and lasts at least to another."""
@@ -115,6 +129,9 @@ class CameraRecorder:
 
     def _take(self, arrival: Arrival) -> None:
         with self._lock:
+            self._take_live(arrival)
+            if self._recording.mode == "off":
+                return
             if arrival.starts_group:
                 self._wanted = {i: w for i, w in self._wanted.items() if w.until_s > arrival.at_s}
             if self._recording.mode == "continuous":
@@ -129,6 +146,16 @@ class CameraRecorder:
                 self._sink.put(self._camera_id, arrival, "event")
             else:
                 self._pre_roll.add(arrival)
+
+    def _take_live(self, arrival: Arrival) -> None:
+        if self._is_watched and self._recording.mode != "continuous":
+            if not self._is_live and arrival.starts_group:
+                self._is_live = True
+            if self._is_live:
+                self._live.put(self._camera_id, arrival, "continuous")
+        elif self._is_live:
+            self._is_live = False
+            self._live.end(self._camera_id)
 
     def _stop(self) -> None:
         self._is_recording = False

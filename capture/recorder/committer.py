@@ -9,12 +9,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from capture.recorder.track import Finished
 from core.errors import CamrecError
 from storage.segment_files import (
     BrokenSegmentError,
+    header_bytes,
     is_abandoned,
     open_segment_paths,
     read_segment,
@@ -106,11 +108,17 @@ class Committer:
         _sync_disk(self._media)
         for whole in finished:
             self._name(whole.open_path, whole.segment.path)
-            self._rows.append(whole.segment)
+            self._rows.append(replace(whole.segment, init_bytes=self._init_bytes(whole.segment.path)))
         while len(self._rows) > MAX_WAITING_ROWS:
             self._compared.discard(self._rows.popleft().camera_id)
         with self._lock:
             del self._finished[: len(finished)]
+
+    def _init_bytes(self, path: str) -> int | None:
+        try:
+            return header_bytes(self._media / path)
+        except BrokenSegmentError:  # it vanished; whoever wants it is told so
+            return None
 
     def _name(self, open_path: str, path: str) -> None:
         target = self._media / path

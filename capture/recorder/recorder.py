@@ -11,6 +11,7 @@ from capture.recorder.alarm import DiskAlarm
 from capture.recorder.camera_recorder import CameraRecorder
 from capture.recorder.committer import Committer
 from capture.recorder.events import EventWatcher
+from capture.recorder.live import LiveViewers
 from capture.recorder.main_stream import MainStream
 from capture.recorder.writer import Writer
 from core.recognitions import RECORDING
@@ -49,18 +50,28 @@ class Recorder:
         self._committer = Committer(media, node, self._segments, lambda: list(self._cameras), self._look_for_alarm)
         self._writer = Writer(media, node, disk, self._committer, drops)
         self._watcher = EventWatcher(events, lambda: connect_redis(settings, REDIS_TIMEOUT_S), self._heard)
+        self._viewers = LiveViewers(
+            media,
+            node,
+            settings.min_free,
+            drops,
+            lambda: connect_redis(settings, REDIS_TIMEOUT_S),
+            lambda: dict(self._cameras),
+        )
 
     def start(self) -> None:
         """Start the threads that cameras share."""
         self._writer.start()
         self._committer.start()
         self._watcher.start()
+        self._viewers.start()
 
     def stop(self, timeout_s: float) -> None:
         """End all segments, and the threads."""
         self._watcher.stop()
         for main_stream in self._main_streams.values():
             main_stream.stop()
+        self._viewers.stop(0.1)
         self._writer.stop(timeout_s / 2)
         self._committer.stop(timeout_s / 2)
 
@@ -72,7 +83,9 @@ class Recorder:
         """
         recorder = self._cameras.get(camera.id)
         if recorder is None:
-            recorder = self._cameras[camera.id] = CameraRecorder(camera.id, camera.recording, self._writer)
+            self._viewers.begin(camera.id)
+            recorder = CameraRecorder(camera.id, camera.recording, self._writer, self._viewers.sink)
+            self._cameras[camera.id] = recorder
         else:
             recorder.configure(camera.recording)
         self._follow_main_stream(camera, recorder)
@@ -85,6 +98,7 @@ class Recorder:
             main_stream.stop()
         if self._cameras.pop(camera_id, None) is not None:
             self._writer.forget(camera_id)
+            self._viewers.end(camera_id)
 
     def status(self, camera_id: int) -> dict[str, Any]:
         """What the camera's status says of its recording."""

@@ -6,11 +6,11 @@ import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from capture.disk_guard import DiskGuard
 from capture.drops import Drops
 from capture.recorder.arrival import Arrival
-from capture.recorder.committer import Committer
 from capture.recorder.track import Finished, Track
 from storage.segments import RetentionClass
 
@@ -38,10 +38,17 @@ class RecordingFigures:
     """The disk is full, or does not take what is written."""
 
 
+class TakesFiles(Protocol):
+    """Where files go that are whole."""
+
+    def commit(self, finished: Finished) -> None:
+        """Take one. Nothing here may block."""
+
+
 class Writer:
     """Takes packets without ever making anybody wait."""
 
-    def __init__(self, media: Path, node: str, disk: DiskGuard, committer: Committer, drops: Drops) -> None:
+    def __init__(self, media: Path, node: str, disk: DiskGuard, committer: TakesFiles, drops: Drops) -> None:
         """Idle until `start`.
 
         Args:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +22,28 @@ from tests.support.served_api import ServedApi
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
 """As root in a container Chromium needs the first two."""
+
+HLS_JS = "hls.js@1.7.4"
+"""The player that most pages use (Apache-2.0). It is fetched for the test and is no part of the project."""
+HLS_JS_SHA256 = "e4ab3d5d13f7cca9ef241d098f39686e19fd451831ba07dc9943482fd5ff75c7"
+
+
+@pytest.fixture(scope="session")
+def hls_js(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script, from npm's registry, or from npm's cache once it was there."""
+    npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("hls-js")
+    if npm is None:
+        pytest.skip(f"no npm to fetch {HLS_JS} with: apt-get install npm")
+    command = [npm, "pack", HLS_JS, "--prefer-offline"]
+    fetched = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    if fetched.returncode:
+        pytest.skip(f"npm's registry does not give {HLS_JS}: {fetched.stderr[-300:]}")
+    (tarball,) = folder.glob("*.tgz")
+    assert hashlib.sha256(tarball.read_bytes()).hexdigest() == HLS_JS_SHA256, "the registry gave another file"
+    with tarfile.open(tarball) as packed:
+        script = packed.extractfile("package/dist/hls.min.js")
+        assert script is not None
+        return script.read().decode()
 
 
 @pytest.fixture(scope="session")

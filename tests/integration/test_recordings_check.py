@@ -90,7 +90,10 @@ def test_found_both_ways_and_repaired_when_told(settings: Settings, segments: li
     database.close()
     assert len(found) == 4, "the tail is a segment now"
     assert second.path in {s.path for s in found}
-    assert third in [s.__class__(**{f: getattr(s, f) for f in s.__slots__} | {"id": 0}) for s in found]
+    assert third in [
+        s.__class__(**{f: getattr(s, f) for f in s.__slots__} | {"id": 0, "init_bytes": None}) for s in found
+    ]
+    assert all(s.init_bytes for s in found)
 
 
 @pytest.mark.parametrize("kept", [0, 10, 900, 10_000], ids=lambda kept: f"cut at {kept}")

@@ -9,6 +9,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from app.demo.footage import numbered_frames, write_video
+from storage.segment_files import header_bytes
 from storage.segments import Segment
 
 FPS = 25
@@ -58,6 +59,7 @@ def write_segments(
                     run=run,
                     key_times=(0.0,),
                     retention_class="continuous",
+                    init_bytes=header_bytes(media / path),
                 )
             )
     whole.unlink()

@@ -29,7 +29,8 @@ class RunningSystem:
         self.frame_dir = Path(os.environ["CAMREC_FRAME_DIR"])
         self._started = started
         self._process = started.start("up", "--data", str(data), "--port", str(port))
-        self.api = ApiClient(f"http://127.0.0.1:{port}/api/v1")
+        self.site = f"http://127.0.0.1:{port}"
+        self.api = ApiClient(f"{self.site}/api/v1")
         wait_until(self._has_come_up, "the API answers", 60)
         self.api.log_in("admin", PASSWORD)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from app.api.auth.gate import current_user
 from app.api.blueprint import BINARY, URL_TOKEN, Blueprint, send_jpeg
@@ -19,13 +19,20 @@ from app.api.playback.schemas import (
     TimelineSchema,
 )
 from app.api.services import services
+from core import keys
 from core.clock import iso_utc
+from storage.camera import Camera
 from storage.events import EventFilter
-from storage.hls import vod_playlist
-from storage.segment_files import header_bytes
+from storage.hls import live_entrance, vod_playlist
+from storage.live import LIVE, live_segment_file
+from storage.segment_files import BrokenSegmentError, header_bytes
 from storage.segments import SegmentFile
 
 HLS = "application/vnd.apple.mpegurl"
+LIVE_BITS_PER_S = 8_000_000
+"""Said of every camera, since the format wants a number; with one variant players have nothing to choose by it."""
+LIVE_WANTED_S = 20.0
+"""A camera of which no playlist was asked for so long is watched no longer."""
 
 blp = Blueprint("playback", __name__, "/api/v1", "What was recorded")
 
@@ -53,8 +60,91 @@ def playback(query: dict[str, float], camera_id: int) -> Response:
     def url(segment: SegmentFile) -> str:
         return f"/api/v1/segments/{segment.id}.mp4?{URL_TOKEN}={token}"
 
-    text = vod_playlist(found, lambda s: header_bytes(services().media.locate(s.path)), url)
-    return Response(text, mimetype=HLS)
+    return _playlist(vod_playlist(found, _init_bytes, url))
+
+
+@blp.route("/cameras/<id:camera_id>/live.m3u8")
+@blp.role("viewer", url_token=True)
+@blp.response(200, {"type": "string"}, content_type=HLS, description="a playlist of HTTP Live Streaming")
+@blp.alt_response(404, "NOT_FOUND")
+@blp.alt_response(409, "CONFLICT")
+def live(camera_id: int) -> Response:
+    """Watch a camera live with sound, as a playlist.
+
+    The playlist leads to another one that goes on. Its URL bears a token that opens recordings alone, for twelve hours.
+    """
+    _watchable(camera_id)
+    token = services().authenticator.playback_tokens.issue(current_user())
+    url = f"/api/v1/cameras/{camera_id}/live/parts.m3u8?{URL_TOKEN}={token}"
+    return _playlist(live_entrance(url, LIVE_BITS_PER_S))
+
+
+@blp.route("/cameras/<id:camera_id>/live/parts.m3u8")
+@blp.role("viewer", playback_token=True)
+@blp.response(200, {"type": "string"}, content_type=HLS, description="the last half minute, and more at each request")
+@blp.alt_response(404, "NOT_FOUND")
+@blp.alt_response(409, "CONFLICT")
+@blp.alt_response(503, "SERVICE_UNAVAILABLE")
+def live_parts(camera_id: int) -> Response:
+    """Get what a camera has shown in the last half minute, as a playlist that goes on."""
+    camera = _watchable(camera_id)
+    recordings = services().settings.media_dir
+    if camera.recording.mode != "continuous":
+        recordings = recordings / LIVE
+        wanted_until = services().clock.now() + LIVE_WANTED_S
+        services().redis.zadd(keys.LIVE_WANTED, {str(camera_id): wanted_until})
+    # The same token again: players keep what they have loaded by its address.
+    token = request.args.get(URL_TOKEN) or services().authenticator.playback_tokens.issue(current_user())
+
+    def url(name: str) -> str:
+        return f"/api/v1/cameras/{camera_id}/live/{name}.mp4?{URL_TOKEN}={token}"
+
+    return _playlist(services().live.playlist(camera_id, recordings, url))
+
+
+@blp.route("/cameras/<id:camera_id>/live/<name>.mp4")
+@blp.role("viewer", playback_token=True)
+@blp.response(200, BINARY, content_type=MP4, description="the ranges of it that are asked for")
+@blp.alt_response(404, "NOT_FOUND")
+def live_file(camera_id: int, name: str) -> Response:
+    """Get parts of a file that a live playlist names, while it grows and afterwards."""
+    gone = ApiError(404, "segment_not_found", f"There is no segment {name} any more.")
+    media = services().settings.media_dir
+    for _ in range(2):  # it may be renamed between the look and its opening
+        path = live_segment_file(media, camera_id, name) or live_segment_file(media / LIVE, camera_id, name)
+        if path is None:
+            break
+        try:
+            response = send_media(path, MP4, gone)
+        except ApiError:
+            continue
+        response.headers["Cache-Control"] = "no-store"  # a browser must not find that it has changed: it has grown
+        return response
+    raise gone
+
+
+def _init_bytes(segment: SegmentFile) -> int | None:
+    """Of a segment that was indexed before its row said so; ``camrec recordings check --repair`` fills it in."""
+    try:
+        return header_bytes(services().media.locate(segment.path))
+    except BrokenSegmentError:
+        return None
+
+
+def _watchable(camera_id: int) -> Camera:
+    camera = services().cameras.get(camera_id)
+    if not camera.enabled:
+        raise ApiError(409, "camera_disabled", "The camera is disabled: enable it to see it live.")
+    if camera.detect_url and camera.recording.mode == "off":
+        message = "Nobody reads its main stream, for it has a detect_url and recording.mode is off: set it to events."
+        raise ApiError(409, "main_stream_unread", message)
+    return camera
+
+
+def _playlist(text: str) -> Response:
+    response = Response(text, mimetype=HLS)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @blp.route("/segments/<bigid:segment_id>.mp4")

@@ -68,6 +68,9 @@ ROUTES = [
     ("GET", "/events/{event_id}/clip", "viewer"),
     ("GET", "/events/{event_id}/clip/manifest", "viewer"),
     ("GET", "/cameras/{camera_id}/playback.m3u8", "viewer"),
+    ("GET", "/cameras/{camera_id}/live.m3u8", "viewer"),
+    ("GET", "/cameras/{camera_id}/live/parts.m3u8", "viewer"),
+    ("GET", "/cameras/{camera_id}/live/{name}.mp4", "viewer"),
     ("GET", "/cameras/{camera_id}/timeline", "viewer"),
     ("GET", "/cameras/{camera_id}/contact-sheet", "viewer"),
     ("GET", "/segments/{segment_id}.mp4", "viewer"),
@@ -93,6 +96,7 @@ MEDIA = {
     "/clips/{clip_id}/download",
     "/clips/{clip_id}/manifest",
     "/cameras/{camera_id}/playback.m3u8",
+    "/cameras/{camera_id}/live.m3u8",
     "/cameras/{camera_id}/contact-sheet",
     "/segments/{segment_id}.mp4",
 }
@@ -108,6 +112,7 @@ def path_of(template: str) -> str:
         event_id=EVENT,
         clip_id=EVENT,
         segment_id=999,
+        name="20261124-093338-123",
         identity_id=EVENT,
         lock_id=EVENT,
     )

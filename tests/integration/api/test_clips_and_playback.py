@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from storage.database import Database
 from storage.events import EventStore
 from storage.kept_frames import KeptFrame, KeptFrameStore
 from storage.media import Media, clip_path, decode_jpeg, encode_jpeg, kept_frame_path
+from storage.recordings_check import Fault, check_recordings
 from storage.secrets import Secrets
 from storage.segments import Segment, SegmentStore
 from tests.support.api_client import ApiClient, code_of
@@ -329,6 +331,46 @@ def test_a_playlist_names_what_was_recorded(
     header = next(line for line in lines if line.startswith("#EXT-X-MAP"))
     size = int(header.partition('BYTERANGE="')[2].partition("@")[0])
     assert data[size + 4 : size + 8] == b"moof"
+
+
+def test_a_player_gets_by_byte_ranges_what_was_recorded(
+    viewer: ApiClient, camera_id: int, segments: list[Segment], settings: Settings
+) -> None:
+    text = viewer.get(f"/cameras/{camera_id}/playback.m3u8?from={START}&to={START + 10}").text
+    (init,) = re.findall(r'#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@0"', text)
+    parts = re.findall(r"#EXT-X-BYTERANGE:(\d+)@(\d+)\n(\S+)", text)
+    assert len(parts) == 5
+    client = viewer.app.test_client()
+
+    def fetched(url: str, offset: int, size: int) -> bytes:
+        answer = client.get(url, headers={"Range": f"bytes={offset}-{offset + size - 1}"})
+        assert (answer.status_code, len(answer.data)) == (206, size)
+        return bytes(answer.data)
+
+    data = fetched(init[0], 0, int(init[1])) + b"".join(fetched(u, int(at), int(size)) for size, at, u in parts)
+    assert data.count(b"moov") == 1, "what is played has one header"
+    assert numbers_in(data) == list(range(250))
+
+
+def test_rows_from_before_byte_ranges_are_played_and_repaired(
+    database: Database, viewer: ApiClient, camera_id: int, settings: Settings
+) -> None:
+    store = SegmentStore(database)
+    made = write_segments(settings.media_dir, camera_id, START, 3)
+    store.add([replace(segment, init_bytes=None) for segment in made])
+    (settings.media_dir / made[1].path).unlink()
+    url = f"/cameras/{camera_id}/playback.m3u8?from={START}&to={START + 10}"
+    text = viewer.get(url).text
+    assert text.count("#EXTINF") == 2, "a file that is gone is a gap"
+    assert text.count("#EXT-X-DISCONTINUITY") == 1
+    assert len(store.without_init_bytes(camera_id, "")) == 3
+    found = check_recordings(settings.media_dir, store, "", repairs=True)
+    assert {finding.fault for finding in found} >= {Fault.MISSING}
+    assert store.without_init_bytes(camera_id, "") == []
+    assert [s.init_bytes for s in store.between(camera_id, START, START + 10)] == [
+        made[0].init_bytes,
+        made[2].init_bytes,
+    ]
 
 
 def test_a_range_without_recordings(viewer: ApiClient, camera_id: int, segments: list[Segment]) -> None:

@@ -60,7 +60,7 @@ class Heard:
 
 def recorder(short: Film, recording: Recording) -> tuple[CameraRecorder, Heard]:
     heard = Heard()
-    made = CameraRecorder(7, recording, heard)
+    made = CameraRecorder(7, recording, heard, live=Heard())
     made._connection = short.connection
     return made, heard
 
