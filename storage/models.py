@@ -286,6 +286,8 @@ class ClipRow(Base):
     gaps: Mapped[list[Any]]
     """``[from, to, reason]`` of each stretch that it does not show."""
     error: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    """Times that a worker began to make it."""
     created_by: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[float]
     changed_at: Mapped[float]

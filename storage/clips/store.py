@@ -18,6 +18,7 @@ from storage.models import ClipRow
 
 ClipState = Literal["queued", "running", "done", "failed", "cancelled"]
 CLIP_STATES: tuple[ClipState, ...] = get_args(ClipState)
+MOST_ATTEMPTS = 3
 UNFINISHED: tuple[ClipState, ...] = ("queued", "running")
 
 Position = tuple[float, str]
@@ -42,6 +43,8 @@ class Clip:
     size_bytes: int | None = None
     gaps: tuple[Gap, ...] = ()
     error: str | None = None
+    attempts: int = 0
+    """Times that a worker began to make it."""
     created_by: str | None = None
     created_at: float = 0.0
     changed_at: float = 0.0
@@ -75,7 +78,7 @@ class ClipStore:
             row = session.get(ClipRow, clip.id)
             kept = clip if row is None else replace(clip, path=row.path, size_bytes=row.size_bytes)
             now = self._now()
-            asked = replace(kept, state="queued", progress=0.0, error=None, created_at=now, changed_at=now)
+            asked = replace(kept, state="queued", progress=0.0, error=None, attempts=0, created_at=now, changed_at=now)
             session.merge(ClipRow(**_values(asked)))
             return asked
 
@@ -122,10 +125,16 @@ class ClipStore:
             return list(session.scalars(query.order_by(ClipRow.changed_at).limit(limit)))
 
     def begin(self, clip_id: str) -> Clip | None:
-        """Take a clip to make it; None where it is made already, cancelled or removed."""
-        self._change(clip_id, state="running")
+        """Take a clip to make it; None where it is made already, cancelled or removed, or fails for having been
+        begun `MOST_ATTEMPTS` times: what is in it may be what kills its workers."""
+        self._change(clip_id, state="running", attempts=ClipRow.attempts + 1)
         clip = self.get(clip_id)
-        return clip if clip is not None and clip.state == "running" else None
+        if clip is None or clip.state != "running":
+            return None
+        if clip.attempts > MOST_ATTEMPTS:
+            self.failed(clip_id, f"Its worker ended {MOST_ATTEMPTS} times while making it; the log may say why.")
+            return None
+        return clip
 
     def progressed(self, clip_id: str, share: float) -> bool:
         """Note how far it is; False: it was cancelled or removed meanwhile, nobody wants it any more."""
@@ -185,6 +194,7 @@ def _clip(row: ClipRow) -> Clip:
         size_bytes=row.size_bytes,
         gaps=tuple(Gap(*gap) for gap in row.gaps),
         error=row.error,
+        attempts=row.attempts,
         created_by=row.created_by,
         created_at=row.created_at,
         changed_at=row.changed_at,

@@ -21,7 +21,7 @@ from core.settings import Settings
 from core.types import Event
 from storage.clips.maker import ClipMaker
 from storage.clips.manifest import public_bytes, verify
-from storage.clips.store import ClipStore
+from storage.clips.store import MOST_ATTEMPTS, Clip, ClipStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.kept_frames import KeptFrame, KeptFrameStore
@@ -204,6 +204,27 @@ def test_a_clip_whose_worker_died_is_found(
     assert clips.stalled(time.time() - 60, 10) == []
     assert clips.stalled(time.time() + 1, 10) == [clip_id]
     assert clips.begin(clip_id) is not None
+
+
+def test_a_clip_that_kills_its_workers_fails_at_last(
+    database: Database, operator: ApiClient, camera_id: int, segments: list[Segment], work: Callable[[str], bool]
+) -> None:
+    event = an_event(camera_id, START + 6, ended_at=START + 8)
+    EventStore(database).put([(event, None)], epoch=1)
+    clip_id = operator.get(f"/events/{event.id}/clip").get_json()["id"]
+    clips = ClipStore(database)
+    for _ in range(MOST_ATTEMPTS):
+        assert clips.begin(clip_id) is not None  # and the worker ends without a word
+    work(clip_id)
+    failed = operator.get(f"/clips/{clip_id}").get_json()
+    assert (failed["state"], failed["error"]) == (
+        "failed",
+        "Its worker ended 3 times while making it; the log may say why.",
+    )
+    assert clips.stalled(time.time() + 1, 10) == []
+    clips.ask(replace(clips.get(clip_id) or Clip("", 0, 0, 0)))
+    work(clip_id)
+    assert operator.get(f"/clips/{clip_id}").get_json()["state"] == "done"
 
 
 @pytest.mark.parametrize(
