@@ -17,6 +17,9 @@ Picture = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels of the frame."""
 
+Keypoint = tuple[float, float, float]
+"""x, y in pixels of the frame, and how surely it is seen, 0 to 1."""
+
 EVENT_NAMESPACE = uuid.UUID("6f0f6a52-5d2b-5b0e-9a9c-0c3d7a1e4b77")
 """Root of every derived event id; never changes, or redelivered messages would make new events."""
 
@@ -62,6 +65,8 @@ class Detection:
     """Four corner points (top left, top right, bottom right, bottom left), where a model gives them."""
     embedding: Embedding | None = None
     """What it looks like, where a model gives that."""
+    keypoints: tuple[Keypoint, ...] | None = None
+    """Points of a body, in the order of the model (for persons: COCO's 17), where a model gives them."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a message or an answer; numbers rounded to what they are good for."""
@@ -76,12 +81,16 @@ class Detection:
             plain["corners"] = [[round(float(x), 1), round(float(y), 1)] for x, y in self.corners]
         if self.embedding is not None:
             plain["embedding"] = self.embedding.as_json()
+        if self.keypoints is not None:
+            plain["keypoints"] = [
+                [round(float(x), 1), round(float(y), 1), round(float(s), 2)] for x, y, s in self.keypoints
+            ]
         return plain
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Detection:
         """The inverse of `as_json`."""
-        corners, embedding = plain.get("corners"), plain.get("embedding")
+        corners, embedding, keypoints = (plain.get(name) for name in ("corners", "embedding", "keypoints"))
         x1, y1, x2, y2 = plain["box"]
         return cls(
             label=plain["label"],
@@ -90,6 +99,7 @@ class Detection:
             text=plain.get("text"),
             corners=None if corners is None else tuple((x, y) for x, y in corners),
             embedding=None if embedding is None else Embedding.from_json(embedding),
+            keypoints=None if keypoints is None else tuple((x, y, score) for x, y, score in keypoints),
         )
 
 

@@ -12,6 +12,7 @@ from core.types import Box, Event, FrameRef, Observation, Zone, event_id
 from events.geometry import centre, in_zones, zones_for
 from events.judge import BadStateError, JudgeSettings, check_version
 from events.posture import Person, Sight, are_near
+from events.skeleton import torso_degrees
 from events.tracker import Tracker, TrackerConfig
 
 STATE_VERSION = 1
@@ -116,7 +117,8 @@ class FallJudge:
         for track in self._tracker.update(persons, frame.captured_at):
             followed = self._followed.setdefault(track.id, _Followed())
             is_cut = track.box[3] >= (1 - EDGE) * frame.height
-            followed.person.see(Sight(track.last_at, track.box, track.score, is_cut))
+            torso_deg = torso_degrees(persons[track.detection].keypoints)
+            followed.person.see(Sight(track.last_at, track.box, track.score, is_cut, torso_deg))
             events += self._judge(track.id, followed, frame)
         return events + self._close_lost()
 
@@ -217,6 +219,8 @@ class FallJudge:
     ) -> Event:
         person = followed.person
         details: dict[str, Any] = {"height_share": round(person.share, 2), "flatness": round(person.flatness, 2)}
+        if person.torso_deg is not None:
+            details["torso_deg"] = round(person.torso_deg)
         if self._interval_s > 0:
             details["rate_fps"] = round(1 / self._interval_s, 1)
             if 1 / self._interval_s < LEAST_RATE_FPS:

@@ -39,6 +39,15 @@ QUICK_S = 0.9
 LEAST_DROP = 0.3
 """Upright heights that the top of the box comes down in a fall. It does not where legs are hidden by furniture."""
 
+UPRIGHT_TORSO_DEG = 35.0
+"""Who is low with the torso upright squats, kneels or sits."""
+
+UPRIGHT_TORSO_FACTOR = 0.4
+"""What is left of the score of a fall then: the model of poses may be wrong, and the sensitivity decides."""
+
+LYING_TORSO_DEG = 60.0
+"""Who is low with the torso nearer to level lies: half of what speaks against a fall goes."""
+
 CONFIRM_S = 0.4
 """What is seen once may be a bad box: a posture is what most boxes of this time say."""
 
@@ -70,6 +79,8 @@ class Sight:
     score: float
     is_cut: bool
     """Whether the lower edge of the picture cuts the box."""
+    torso_deg: float | None = None
+    """See `events.skeleton.torso_degrees`; None: no pose was looked for, or it was not seen."""
 
     @property
     def width(self) -> float:
@@ -90,7 +101,7 @@ class Sight:
     def from_json(cls, plain: dict[str, Any]) -> Self:
         """The inverse of `dataclasses.asdict`."""
         x1, y1, x2, y2 = plain["box"]
-        return cls(plain["at"], (x1, y1, x2, y2), plain["score"], plain["is_cut"])
+        return cls(plain["at"], (x1, y1, x2, y2), plain["score"], plain["is_cut"], plain.get("torso_deg"))
 
 
 @dataclass(slots=True)
@@ -175,7 +186,24 @@ class Person:
             and (not self.recent[-1].is_cut or self._lies_at_the_edge(self.height))
         )
         fall_s = self.low_since - self.upright.at - self.interval_s
-        return lying_score(self.flatness) * (QUICK_S / max(fall_s, QUICK_S)) ** 2 if is_fall else 0.0
+        if not is_fall:
+            return 0.0
+        return self._with_torso(lying_score(self.flatness)) * (QUICK_S / max(fall_s, QUICK_S)) ** 2
+
+    @property
+    def torso_deg(self) -> float | None:
+        """What most poses of the recent sights say; None: fewer than two were seen."""
+        seen = [s.torso_deg for s in self.recent if s.torso_deg is not None]
+        return median(seen) if len(seen) > 1 else None
+
+    def _with_torso(self, score: float) -> float:
+        """The score, once the direction of the torso is taken into account, where it is known."""
+        torso_deg = self.torso_deg
+        if torso_deg is None:
+            return score
+        if torso_deg <= UPRIGHT_TORSO_DEG:
+            return score * UPRIGHT_TORSO_FACTOR
+        return 1 - (1 - score) / 2 if torso_deg >= LYING_TORSO_DEG else score
 
     def _lies_at_the_edge(self, height: float) -> bool:
         """Whether somebody whom the lower edge cuts lies there, rather than walks out below."""

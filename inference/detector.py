@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from core.types import Detection, Picture
 from inference.catalogue import ModelStore
@@ -69,9 +71,9 @@ class Detector:
         if not pictures:
             return []
         batch, placements = self._preprocessor.prepare(pictures)
-        outputs = [output.astype(np.float32, copy=False) for output in self._session.run(batch)]
+        outputs = self._run(batch)
         return [
-            self._boxes([output[i] for output in outputs], placement, picture)
+            self._boxes(outputs[i], placement, picture)
             for i, (placement, picture) in enumerate(zip(placements, pictures, strict=True))
         ]
 
@@ -79,6 +81,15 @@ class Detector:
         """Run once, so that the first real picture does not pay for it."""
         width, height = self._preprocessor.size
         self.detect([np.zeros((height, width, 3), np.uint8)])
+
+    def _run(self, batch: npt.NDArray[Any]) -> list[list[FloatArray]]:
+        """For each picture its outputs."""
+        lacks_batch = self._decoder.may_lack_batch and all(len(shape) == 2 for shape in self._session.output_shapes)
+        if lacks_batch:
+            runs = [self._session.run(batch[i : i + 1]) for i in range(len(batch))]
+            return [[output.astype(np.float32, copy=False) for output in outputs] for outputs in runs]
+        outputs = [output.astype(np.float32, copy=False) for output in self._session.run(batch)]
+        return [[output[i] for output in outputs] for i in range(len(batch))]
 
     def _boxes(self, outputs: list[FloatArray], placement: Placement, picture: Picture) -> Boxes:
         try:

@@ -13,6 +13,7 @@ from inference.decoders.formats import (
     CLIP_CLASSES,
     DETECTION,
     EMBEDDING,
+    FACES,
     FORMATS,
     FRAME_CLASSES,
     PLATES,
@@ -116,6 +117,7 @@ def _slanted(label: str, score: float, corners: FloatArray) -> Detection:
 
 _LOOKS: dict[str, Callable[[ModelSession, ModelEntry, Picture], Sight]] = {
     DETECTION: _objects,
+    FACES: _objects,
     PLATES: _plates,
     TEXT_DETECTION: _text,
     POSE: _pose,

@@ -86,7 +86,7 @@ def propose(path: Path, answers: Answers) -> Proposal:
     graph = _graph(session, size_in(metadata), answers)
     decoder, count = _decoder(session, graph, metadata, answers)
     known = FORMATS[decoder]
-    labels = _labels(count, metadata, answers)
+    labels = known.only_labels or _labels(count, metadata, answers)
     taken, assumed = _input(session, graph, known, answers)
     entry = ModelEntry(
         name=answers.name or plain_name(path.stem),
@@ -124,7 +124,10 @@ def _graph(session: ModelSession, said: tuple[int, int] | None, answers: Answers
             text = f"the file takes pictures of any size {show_shape(session.input_shape)}; give WIDTHxHEIGHT"
             raise UnansweredError(Question("size", text))
         width, height = width or size[0], height or size[1]
-    return Graph(layout, (width, height), tuple(shape[1:] for shape in session.output_shapes))
+    shapes = session.output_shapes
+    # Many outputs of two dimensions are those of a face detector without a batch: nothing else has rows and no batch.
+    lacks_batch = len(shapes) > 2 and all(len(shape) == 2 for shape in shapes)
+    return Graph(layout, (width, height), tuple(shape if lacks_batch else shape[1:] for shape in shapes))
 
 
 def _layout(session: ModelSession) -> Layout:

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 Shape = tuple[int | None, ...]
 """None where a size is free."""
 
+_SIZE_TYPES: dict[str, type[np.generic]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 
@@ -30,20 +32,26 @@ class DeviceError(CamrecError):
 
 
 class ModelSession:
-    """One loaded model with one input. Safe for threads, as ONNX Runtime's sessions are."""
+    """One loaded model with one input, and perhaps one for the size of the picture. Safe for threads."""
 
     def __init__(self, session: Any, path: Path) -> None:
         inputs = session.get_inputs()
-        if len(inputs) != 1:
+        sizes = [node for node in inputs if len(node.shape) == 2 and node.shape[1] == 2 and node.type in _SIZE_TYPES]
+        pictures = [node for node in inputs if node not in sizes]
+        if len(pictures) != 1 or len(sizes) > 1:
             found = ", ".join(f"{node.name} {show_shape(_shape_of(node))}" for node in inputs)
-            raise ModelError(f"{path.name} cannot be used: expected a model with one input, found {found}.")
+            raise ModelError(
+                f"{path.name} cannot be used: expected a model with one input, and perhaps one (any, 2) of whole "
+                f"numbers for the size of the picture; found {found}."
+            )
         self._session = session
         self.path = path
-        self.input_shape = _shape_of(session.get_inputs()[0])
+        self.input_shape = _shape_of(pictures[0])
+        self._size = None if not sizes else (sizes[0].name, _SIZE_TYPES[sizes[0].type])
         self.output_shapes = tuple(_shape_of(o) for o in session.get_outputs())
         self.on_gpu = session.get_providers()[0] == _CUDA
-        self.input_type = np.dtype(_numpy_type(path, session.get_inputs()[0].type))
-        self._input_name = session.get_inputs()[0].name
+        self.input_type = np.dtype(_numpy_type(path, pictures[0].type))
+        self._input_name = pictures[0].name
         self._runs_singly = self.input_shape[0] == 1
 
     @property
@@ -65,9 +73,17 @@ class ModelSession:
         """
         self._check(batch.shape)
         if not self._runs_singly or len(batch) == 1:
-            return cast("list[npt.NDArray[Any]]", self._session.run(None, {self._input_name: batch}))
-        singly = [self._session.run(None, {self._input_name: batch[i : i + 1]}) for i in range(len(batch))]
+            return cast("list[npt.NDArray[Any]]", self._session.run(None, self._feed(batch)))
+        singly = [self._session.run(None, self._feed(batch[i : i + 1])) for i in range(len(batch))]
         return [np.concatenate(outputs) for outputs in zip(*singly, strict=True)]
+
+    def _feed(self, batch: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+        """A model that asks for the size of the picture gets that of its input (NCHW): boxes are in its pixels then."""
+        feed = {self._input_name: batch}
+        if self._size is not None:
+            name, size_type = self._size
+            feed[name] = np.tile(np.array([batch.shape[3], batch.shape[2]], size_type), (len(batch), 1))
+        return feed
 
     def warm_up(self, *free: int) -> None:
         """Run once on zeros, so that the first real batch does not pay for memory plans and GPU kernels.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from inference.decoders import detr, end_to_end, fastestdet, nanodet, yolov5, yolov8, yolox
+from inference.decoders import detr, end_to_end, faces, fastestdet, nanodet, yolov5, yolov8, yolox
 from inference.decoders.boxes import Boxes
 from inference.images import FloatArray
 
@@ -21,6 +21,8 @@ class DetectionDecoder:
     """
     overlaps: bool = True
     """Whether an object may be found several times."""
+    may_lack_batch: bool = False
+    """Whether there are exports whose outputs have no dimension for the batch; they take one picture at a time."""
 
 
 DETECTORS: dict[str, DetectionDecoder] = {
@@ -32,4 +34,8 @@ DETECTORS: dict[str, DetectionDecoder] = {
     "nanodet": DetectionDecoder(nanodet.decode),
     "fastestdet": DetectionDecoder(fastestdet.decode),
     "detr": DetectionDecoder(detr.decode, overlaps=False),
+    "detr_softmax": DetectionDecoder(detr.decode_softmax, overlaps=False),
+    "detr_boxes": DetectionDecoder(detr.decode_boxes, overlaps=False),
+    "scrfd": DetectionDecoder(faces.decode_scrfd, may_lack_batch=True),
+    "yunet": DetectionDecoder(faces.decode_yunet),
 }

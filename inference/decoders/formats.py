@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inference.decoders import nanodet
-from inference.decoders.grid import STRIDES, grid_of
+from inference.decoders import faces, nanodet
+from inference.decoders.grid import STRIDES, USUAL_STRIDES, grid_of
 from inference.manifest import Colour, Layout, Resize
 
 DETECTION = "object detection"
 PLATES = "plate detection"
+FACES = "face detection"
 POSE = "pose"
 EMBEDDING = "embedding"
 FRAME_CLASSES = "frame classification"
@@ -49,6 +50,8 @@ class Format:
     resize: Resize = "letterbox"
     colour: Colour = "RGB"
     normalisation: str = "unit"
+    only_labels: tuple[str, ...] = ()
+    """Where there is no choice."""
 
 
 def _cells(graph: Graph) -> set[int | None]:
@@ -132,6 +135,22 @@ def _detr(graph: Graph) -> int | None:
     return second if first == 4 else first
 
 
+def _detr_softmax(graph: Graph) -> int | None:
+    return _over(1, _detr(graph))
+
+
+def _detr_boxes(graph: Graph) -> int | None:
+    shapes = sorted(graph.outputs, key=len)
+    if [len(shape) for shape in shapes] != [1, 1, 2] or shapes[2][1] != 4:
+        return None
+    return ANY if len({shape[0] for shape in shapes} - {None}) <= 1 else None
+
+
+def _faces(graph: Graph, anchors: int, scores: int) -> int | None:
+    places = faces.levels_of(graph.outputs, graph.size, anchors)
+    return 1 if places is not None and len(places[1]) == scores * len(USUAL_STRIDES) else None
+
+
 def _movenet(graph: Graph) -> int | None:
     return 0 if len(graph.outputs) == 1 and graph.outputs[0] in {(1, 17, 3), (17, 3)} else None
 
@@ -187,7 +206,28 @@ FORMATS: dict[str, Format] = {
     ),
     "fastestdet": Format(DETECTION, "(5 + classes, height / 16, width / 16)", _fastestdet, "stretch", "BGR"),
     "detr": Format(DETECTION, "(queries, classes) and (queries, 4)", _detr, "stretch"),
+    "detr_softmax": Format(DETECTION, "(queries, classes + 1) and (queries, 4)", _detr_softmax, "stretch"),
+    "detr_boxes": Format(
+        DETECTION, "(queries), (queries, 4) and (queries), with the size as input", _detr_boxes, "stretch"
+    ),
     "yolov5_face": Format(PLATES, "(3 * cells, 13 + classes)", _yolov5_face),
+    "scrfd": Format(
+        FACES,
+        "(2 * cells, 1), (2 * cells, 4) and (2 * cells, 10) for each level",
+        lambda graph: _faces(graph, faces.ANCHORS, 1),
+        "letterbox_top_left",
+        normalisation="signed",
+        only_labels=("face",),
+    ),
+    "yunet": Format(
+        FACES,
+        "twice (cells, 1), (cells, 4) and (cells, 10) for each level",
+        lambda graph: _faces(graph, 1, 2),
+        "letterbox_top_left",
+        "BGR",
+        "raw",
+        only_labels=("face",),
+    ),
     "movenet": Format(POSE, "(1, 17, 3)", _movenet, normalisation="raw"),
     "simcc": Format(POSE, "(points, width * n) and (points, height * n)", _simcc, normalisation="imagenet"),
     "heatmap": Format(POSE, "(points, height / 4, width / 4)", _heatmap, normalisation="imagenet"),

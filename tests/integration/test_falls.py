@@ -22,9 +22,18 @@ pytestmark = [pytest.mark.integration, pytest.mark.data]
 FALLS = ("fall-01", "fall-06", "fall-14", "fall-20", "fall-24", "fall-28")
 
 
-@pytest.fixture(scope="module")
-def recogniser(shared_data: Path) -> Recogniser:
-    return build_recogniser("falls", ModelStore(shared_data / "models"), None, threads=1)
+@pytest.fixture(scope="module", params=["boxes only", "with poses"])
+def recogniser(
+    shared_data: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Recogniser:
+    """With the default detector; with and without the pose model beside it."""
+    models = tmp_path_factory.mktemp("models")
+    names = ["yolox_nano_416"] + ["movenet_lightning_192_int8"] * (request.param == "with poses")
+    for name in names:
+        (models / f"{name}.onnx").symlink_to(shared_data / "models" / f"{name}.onnx")
+    made = build_recogniser("falls", ModelStore(models), None, threads=1)
+    assert made.model == "+".join(names)
+    return made
 
 
 def events_of(recogniser: Recogniser, path: Path, fps: float, most_s: float = 60.0) -> list[Event]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-_FLOAT = 1
+_FLOAT, _INT64 = 1, 7
 _TYPES: dict[type[np.generic], int] = {np.float32: _FLOAT, np.uint8: 2, np.float16: 10}
 
 
@@ -31,8 +31,12 @@ def write_constant(
     *,
     metadata: Mapping[str, str] | None = None,
     input_type: type[np.generic] = np.float32,
+    takes_size: bool = False,
 ) -> Path:
-    """A model that answers the same whatever it is given, in the layout of any exporter."""
+    """A model that answers the same whatever it is given, in the layout of any exporter.
+
+    ``takes_size``: it has a second input, int64 (batch, 2).
+    """
     names = [f"out{i}" for i in range(len(outputs))]
     nodes = [_text(1, f"c{name}") + _text(2, name) + _text(4, "Identity") for name in names]
     values = [_tensor(f"c{name}", output) for name, output in zip(names, outputs, strict=True)]
@@ -40,6 +44,8 @@ def write_constant(
     graph += b"".join(_message(5, value) for value in values)
     graph += _message(11, _value("x", shape, _TYPES[input_type]))
     graph += b"".join(_message(12, _value(n, o.shape)) for n, o in zip(names, outputs, strict=True))
+    if takes_size:
+        graph += _message(11, _value("orig_target_sizes", [shape[0], 2], _INT64))
     properties = [_text(1, key) + _text(2, value) for key, value in (metadata or {}).items()]
     opset = _text(1, "") + _number(2, 13)
     model = _number(1, 8) + _message(7, graph) + _message(8, opset)

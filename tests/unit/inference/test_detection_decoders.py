@@ -119,6 +119,26 @@ def detr_case(*, boxes_first: bool, classes: int = CLASSES) -> tuple[list[np.nda
     return [boxes, logits] if boxes_first else [logits, boxes], rows
 
 
+def detr_softmax_case() -> tuple[list[np.ndarray], list[Row]]:
+    logits, boxes = random((30, CLASSES + 1), -2, 4), random((30, 4), 0.1, 0.9, 2)
+    rows: list[Row] = []
+    for several, (x, y, w, h) in zip(logits.tolist(), boxes.tolist(), strict=True):
+        total = sum(math.exp(v) for v in several)
+        chances = [math.exp(v) / total for v in several[:-1]]
+        box = around(x * SIZE[0], y * SIZE[1], w * SIZE[0], h * SIZE[1])
+        rows.append((*box, max(chances), chances.index(max(chances))))
+    return [logits, boxes], rows
+
+
+def detr_boxes_case(order: tuple[int, int, int]) -> tuple[list[np.ndarray], list[Row]]:
+    labels, scores, boxes = np.arange(30) % CLASSES, random((30,), 0.05, 0.95), random((30, 4), 0, 60)
+    rows: list[Row] = [
+        (*box, score, label) for box, score, label in zip(boxes.tolist(), scores.tolist(), labels.tolist(), strict=True)
+    ]
+    outputs = [labels.astype(np.float32), boxes, scores]
+    return [outputs[i] for i in order], rows
+
+
 CASES: list[tuple[str, Callable[..., Boxes], Callable[[], tuple[list[np.ndarray], list[Row]]]]] = [
     ("yolox", yolox.decode, yolox_case),
     ("yolov5", yolov5.decode, yolov5_case),
@@ -129,6 +149,9 @@ CASES: list[tuple[str, Callable[..., Boxes], Callable[[], tuple[list[np.ndarray]
     ("fastestdet", fastestdet.decode, fastestdet_case),
     ("rt-detr, d-fine", detr.decode, lambda: detr_case(boxes_first=False)),
     ("rf-detr", detr.decode, lambda: detr_case(boxes_first=True)),
+    ("detr, softmax", detr.decode_softmax, detr_softmax_case),
+    ("d-fine with its postprocessor", detr.decode_boxes, lambda: detr_boxes_case((0, 1, 2))),
+    ("the same, outputs in disorder", detr.decode_boxes, lambda: detr_boxes_case((2, 1, 0))),
     ("detr with four classes", detr.decode, lambda: detr_case(boxes_first=True, classes=4)),
 ]
 
@@ -174,7 +197,9 @@ def test_another_layout_is_refused_with_what_was_expected(name: str) -> None:
         DETECTORS[name].decode([np.zeros((2, 3, 4, 5), np.float32)] * 3, SIZE, LEAST)
 
 
-@pytest.mark.parametrize("name", [n for n in DETECTORS if n != "detr"])
+@pytest.mark.parametrize(
+    "name", [n for n in DETECTORS if n not in {"detr", "detr_softmax", "detr_boxes", "scrfd", "yunet"}]
+)
 def test_a_picture_with_nothing_gives_no_boxes(name: str) -> None:
     cases: dict[str, Callable[[], tuple[list[np.ndarray], list[Row]]]] = {
         "yolox": yolox_case, "yolov5": yolov5_case, "yolov8": yolov8_case, "end_to_end": end_to_end_case,

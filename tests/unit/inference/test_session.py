@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference.looking import look
+from inference.proposal import Answers, propose
 from inference.session import DeviceError, ModelError, open_session
-from tests.support.tiny_onnx import write_identity
+from tests.support.tiny_onnx import write_constant, write_identity
 
 
 @pytest.mark.parametrize("shape", [pytest.param([1, 3], id="static"), pytest.param(["n", 3], id="dynamic")])
@@ -81,3 +83,15 @@ def test_a_gpu_that_cannot_be_had_is_an_error_not_a_silent_fall_back(tmp_path: P
     path = write_identity(tmp_path / "m.onnx", ["n", 3])
     with pytest.raises(DeviceError, match=r"GPU 97 was asked for.*CAMREC_GPU"):
         open_session(path, gpu=97, threads=1)
+
+
+def test_a_second_input_gets_the_size_of_the_models_input(tmp_path: Path) -> None:
+    boxes = np.array([[[8, 8, 40, 40], [0, 0, 9, 9]]], np.float32)
+    labels, scores = np.array([[1, 0]], np.float32), np.array([[0.9, 0.05]], np.float32)
+    path = write_constant(tmp_path / "dfine.onnx", [1, 3, 64, 64], [labels, boxes, scores], takes_size=True)
+    session = open_session(path, gpu=None, threads=1)
+    assert session.input_shape == (1, 3, 64, 64)
+    entry = propose(path, Answers(labels=("car", "person"))).entry
+    assert entry.decoder == "detr_boxes"
+    (found,) = look(session, entry, np.zeros((128, 128, 3), np.uint8)).detections
+    assert (found.label, found.box) == ("person", (16.0, 16.0, 80.0, 80.0))

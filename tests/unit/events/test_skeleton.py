@@ -1,0 +1,115 @@
+"""Poses: where the torso points, and what that changes about falls."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.types import Detection, Keypoint, Observation
+from events.falls import FallJudge
+from events.skeleton import HIPS, SHOULDERS, torso_degrees
+from tests.unit.events.test_falls import FALL, Pose, judged, kinds, sequence
+
+SQUAT = (*FALL[:2], Pose(2.5, 0.5, 1.25), Pose(4, 0.5, 1.25))
+"""Quickly down, with the arms out: the box of somebody who lies."""
+
+
+def body(torso_deg: float, score: float = 0.9, length: float = 60.0) -> tuple[Keypoint, ...]:
+    """Hips at (100, 200), the torso leaning to the right."""
+    points = [(0.0, 0.0, 0.0)] * 17
+    lean = math.radians(torso_deg)
+    top = (100 + length * math.sin(lean), 200 - length * math.cos(lean))
+    for i in HIPS:
+        points[i] = (100.0, 200.0, score)
+    for i in SHOULDERS:
+        points[i] = (*top, score)
+    return tuple(points)
+
+
+def with_pose(observations: list[Observation], keypoints: tuple[Keypoint, ...], from_s: float) -> list[Observation]:
+    """As if a pose had been looked for once the person had begun to go down."""
+    return [
+        replace(o, detections=tuple(replace(d, keypoints=keypoints) for d in o.detections))
+        if o.frame.captured_at >= from_s
+        else o
+        for o in observations
+    ]
+
+
+@given(torso_deg=st.floats(0, 180), length=st.floats(5, 500))
+def test_the_angle_of_any_torso(torso_deg: float, length: float) -> None:
+    assert torso_degrees(body(torso_deg, length=length)) == pytest.approx(torso_deg, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        pytest.param(None, id="no pose"),
+        pytest.param((), id="no points"),
+        pytest.param(body(10, score=0.2), id="unsure ones"),
+        pytest.param(body(10, length=0.0), id="shoulders on the hips"),
+        pytest.param(body(10)[:11], id="a model without hips"),
+    ],
+)
+def test_what_is_not_seen_says_nothing(points: tuple[Keypoint, ...] | None) -> None:
+    assert torso_degrees(points) is None
+
+
+def test_one_side_is_enough() -> None:
+    left_only = [p if i in {SHOULDERS[0], HIPS[0]} else (0.0, 0.0, 0.0) for i, p in enumerate(body(80))]
+    assert torso_degrees(left_only) == pytest.approx(80)
+
+
+@pytest.mark.parametrize("fps", [5.0, 8.0, 15.0], ids=lambda v: f"{v:g}fps")
+@pytest.mark.parametrize(
+    ("poses", "keypoints", "expected"),
+    [
+        pytest.param(SQUAT, None, ["fall"], id="squat, boxes only: taken for a fall"),
+        pytest.param(SQUAT, body(15), [], id="squat with the torso upright: none"),
+        pytest.param(SQUAT, body(15, score=0.1), ["fall"], id="squat, the pose is not seen"),
+        pytest.param(FALL, body(85), ["fall"], id="fall to the side"),
+        pytest.param(FALL, body(150), ["fall"], id="fall, head lowest"),
+        pytest.param(FALL, body(45), ["fall"], id="fall, half raised: boxes decide"),
+    ],
+)
+def test_a_pose_sharpens_falls(
+    poses: tuple[Pose, ...], keypoints: tuple[Keypoint, ...] | None, expected: list[str], fps: float
+) -> None:
+    seen = sequence(*poses, fps=fps)
+    assert kinds(judged(seen if keypoints is None else with_pose(seen, keypoints, 2.1))) == expected
+
+
+def test_the_score_grows_with_a_torso_that_lies() -> None:
+    (plain,) = judged(sequence(*FALL))
+    (posed,) = judged(with_pose(sequence(*FALL), body(85), 2.1))
+    assert posed.score == pytest.approx(1 - (1 - plain.score) / 2, abs=0.02)
+    assert (posed.details["torso_deg"], plain.details.get("torso_deg")) == (85, None)
+
+
+def test_a_high_sensitivity_tells_of_a_squat_all_the_same() -> None:
+    assert kinds(judged(with_pose(sequence(*SQUAT), body(15), 2.1), sensitivity=0.9)) == ["fall"]
+
+
+def test_a_pose_survives_the_checkpoint_and_old_ones_are_read() -> None:
+    observations = with_pose(sequence(*FALL), body(85), 2.1)
+    judge = FallJudge(camera_id=3, settings={})
+    for observation in observations[:22]:
+        judge.observe(observation)
+    state = judge.state()
+    restored = FallJudge.restore(state, camera_id=3, settings={})
+    assert restored.state() == state
+    for followed in state["followed"].values():
+        for sight in followed["person"]["recent"]:
+            del sight["torso_deg"]
+    assert kinds(judged(observations[22:], FallJudge.restore(state, camera_id=3, settings={}))) == ["fall"]
+
+
+def test_keypoints_go_through_a_message() -> None:
+    detection = Detection("person", 0.5, (1.0, 2.0, 3.0, 4.0), keypoints=((1.04, 2.0, 0.901), (0.0, 0.0, 0.0)))
+    found = Detection.from_json(detection.as_json())
+    assert found.keypoints == ((1.0, 2.0, 0.9), (0.0, 0.0, 0.0))
+    assert "keypoints" not in Detection("person", 0.5, (1.0, 2.0, 3.0, 4.0)).as_json()
