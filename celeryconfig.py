@@ -49,6 +49,7 @@ worker_redirect_stdouts = False
 
 beat_schedule = {
     "expire media": {"task": "jobs.expire_media", "schedule": 300.0, "options": {"expires": 300}},
+    "follow objects": {"task": "objects.follow", "schedule": 30.0, "options": {"expires": 30}},
     "follow clips": {"task": "clips.follow", "schedule": 5.0, "options": {"expires": 5}},
 }
 beat_schedule_filename = str(_settings.run_dir / "beat-schedule")

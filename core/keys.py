@@ -20,6 +20,9 @@ JUDGE_DROPS = "camrec:judge-drops"
 RECOGNISER_FIGURES = "camrec:recogniser-figures"
 """Hash ``<recognition>:<figure>`` → sums (batches, frames, seconds) for the metrics."""
 
+OBJECTS = "camrec:objects"
+"""JSON of what the last pass over object storage found."""
+
 CAPTURE_NODES = "camrec:capture-nodes"
 """Hash node → JSON of its last sign of life."""
 

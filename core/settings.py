@@ -58,6 +58,22 @@ class Settings(BaseSettings):
     recordings_gb: float | None = Field(
         None, gt=0, description="most gigabytes of recordings on a machine; unset: all but CAMREC_MIN_FREE"
     )
+    s3_bucket: str | None = Field(
+        None, min_length=3, description="bucket that gets copies of clips and events' pictures; unset: none does"
+    )
+    s3_endpoint: str | None = Field(
+        None, pattern=r"^https?://[^/@\s]+$", description="address of an S3-compatible server; unset: AWS"
+    )
+    s3_region: str = Field("us-east-1", description="region of the bucket")
+    s3_prefix: str = Field("", description="folder in the bucket")
+    s3_key_id: str | None = Field(None, description="access key; unset, with the secret: that of the machine's role")
+    s3_secret: SecretStr | None = Field(None, description="secret of the access key")
+    s3_segments_days: float | None = Field(
+        None, ge=0, description="age in days at which recordings are copied, too; unset: they are not"
+    )
+    s3_local_days: float | None = Field(
+        None, ge=0, description="days after copying for which the local file stays; unset: as long as the copy"
+    )
     min_free: ByteSize = Field(
         ByteSize(500_000_000), description="recording and keeping of frames stop where less of the disk is free"
     )

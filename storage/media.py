@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -32,11 +33,28 @@ def decode_jpeg(data: bytes) -> Picture | None:
     return None if picture is None else picture.astype(np.uint8, copy=False)
 
 
+FETCHED = ".fetched"
+"""Folder of files that are in a bucket and were wanted a while ago."""
+
+
+class Bucket(Protocol):
+    """Where files may be that are not here."""
+
+    def get(self, path: str, target: Path) -> bool:
+        """Copy one into a file; False: it is not there either.
+
+        Raises:
+            UnavailableError: it cannot be read now.
+        """
+
+
 class Media:
     """The media folder of this installation."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bucket: Bucket | None = None) -> None:
+        """Bucket: holds copies of files that have left the folder."""
         self._folder = folder
+        self._bucket = bucket
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file whole: readers see the old one or the new one, never a part.
@@ -58,9 +76,33 @@ class Media:
     def read(self, path: str) -> bytes | None:
         """The file's content, or None where it is gone."""
         try:
-            return self.locate(path).read_bytes()
+            return self.fetch(path).read_bytes()
         except FileNotFoundError:
             return None
+
+    def fetch(self, path: str) -> Path:
+        """Where the file can be read: where it lies or, of one that is in the bucket only, where a copy lies for now.
+
+        A file that is nowhere is where it would lie.
+
+        Raises:
+            UnavailableError: the bucket cannot be read now.
+            ValueError: the path leads out of the media folder.
+        """
+        target = self.locate(path)
+        if self._bucket is None or target.exists():
+            return target
+        fetched = self.locate(f"{FETCHED}/{path}")
+        if fetched.exists():
+            fetched.touch()  # it was wanted just now
+            return fetched
+        return fetched if self._bucket.get(path, fetched) else target
+
+    def forget_fetched(self, before_s: float) -> None:
+        """Delete copies that nobody has wanted since then."""
+        for file in list((self._folder / FETCHED).rglob("*")):
+            if file.is_file() and file.stat().st_mtime < before_s:
+                self.remove([str(file.relative_to(self._folder))])
 
     def locate(self, path: str) -> Path:
         """Where on disk it lies.

@@ -231,6 +231,21 @@ class ReidThresholdsRow(Base):
     calibrated_at: Mapped[float]
 
 
+class TravelTimeRow(Base):
+    """The quickest way between two cameras, as learnt. Of those who went it, nothing but their number is kept."""
+
+    __tablename__ = "reid_travel_times"
+
+    from_camera: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    to_camera: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    least_s: Mapped[float | None]
+    """None: forgotten, and not learnt again yet."""
+    transitions: Mapped[int]
+    forgotten_at: Mapped[float]
+    """Arrivals before this time do not count any more; 0: all do."""
+    learnt_at: Mapped[float]
+
+
 class PlateListRow(Base):
     """A list of plates that the site allows, denies or watches."""
 
@@ -318,3 +333,21 @@ class RetentionRuleRow(Base):
     camera_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     priority: Mapped[str] = mapped_column(String(16))
     limits: Mapped[dict[str, Any]]
+
+
+class MediaObjectRow(Base):
+    """A media file that has a copy in object storage."""
+
+    __tablename__ = "media_objects"
+    __table_args__ = (
+        Index("ix_media_objects_owner", "kind", "owner"),
+        Index("ix_media_objects_state", "state", "stored_at"),
+    )
+
+    path: Mapped[str] = mapped_column(String(255), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    """``clip``, ``event`` or ``segment``: of what, and its id. When that is gone, the copy goes."""
+    owner: Mapped[str] = mapped_column(String(36))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))
+    stored_at: Mapped[float]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import CursorResult, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.database import Database
 from storage.models import SegmentRow
+from storage.objects.archive import is_away
 
 RetentionClass = Literal["continuous", "event"]
 
@@ -85,8 +86,9 @@ class SegmentStore:
             return 0
         with self._database.write() as session:
             insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-            statement: Any = insert(SegmentRow).on_conflict_do_nothing(index_elements=["path"])
-            return sum(len(session.scalars(statement.values(**row).returning(SegmentRow.id)).all()) for row in rows)
+            statement = insert(SegmentRow.__table__).on_conflict_do_nothing(index_elements=["path"])
+            # One statement, many rows, and no ORM: a tenth of the time.
+            return cast("CursorResult[Any]", session.connection().execute(statement, rows)).rowcount
 
     def between(self, camera_id: int, from_s: float, to_s: float) -> list[Segment]:
         """Segments of a camera that hold something of ``from_s <= t < to_s``, in order."""
@@ -125,9 +127,14 @@ class SegmentStore:
             return None if row is None else _segment(row)
 
     def paths(self, camera_id: int, node: str, from_s: float = 0.0) -> dict[str, int]:
-        """Path → bytes of the segments of a camera on a machine that started at that time or later."""
+        """Path → bytes of the segments of a camera on a machine's disk that started at that time or later."""
         query = select(SegmentRow.path, SegmentRow.size_bytes)
-        query = query.where(SegmentRow.camera_id == camera_id, SegmentRow.started_at >= from_s, SegmentRow.node == node)
+        query = query.where(
+            SegmentRow.camera_id == camera_id,
+            SegmentRow.started_at >= from_s,
+            SegmentRow.node == node,
+            ~is_away(SegmentRow.path),
+        )
         with self._database.read() as session:
             return {row.path: row.size_bytes for row in session.execute(query)}
 

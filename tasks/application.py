@@ -16,5 +16,6 @@ app = Celery(
         "tasks.events",
         "tasks.jobs",
         "tasks.clips",
+        "tasks.objects",
     ],
 )

@@ -31,6 +31,7 @@ from storage.gallery import GalleryStore
 from storage.identities import IdentityStore
 from storage.kept_frames import KeptFrameStore
 from storage.media import Media
+from storage.objects.store import ObjectStore
 from storage.plate_lists import PlateListStore
 from storage.retention.locks import KeepLockStore
 from storage.retention.rules import RetentionRuleStore
@@ -114,7 +115,7 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
         keep_locks=KeepLockStore(database),
         retention_rules=RetentionRuleStore(database),
         jobs=JobsLink(settings),
-        media=Media(settings.media_dir),
+        media=Media(settings.media_dir, ObjectStore.of(settings)),
         frames=FrameStore(settings),
         redis_link=redis_link,
         authenticator=Authenticator(users, secrets, settings, clock),

@@ -20,6 +20,7 @@ from storage.clips.store import Clip, ClipStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.media import MANIFEST_SUFFIX, Media, clip_files, clip_path
+from storage.objects.store import ObjectStore
 from storage.secrets import Secrets
 from storage.segments import Segment, SegmentStore
 
@@ -52,7 +53,7 @@ class ClipMaker:
             segments=SegmentStore(database),
             events=EventStore(database),
             cameras=CameraStore(database, secrets),
-            media=Media(settings.media_dir),
+            media=Media(settings.media_dir, ObjectStore.of(settings)),
             secrets=secrets,
             clock=clock,
         )
@@ -92,7 +93,7 @@ class ClipMaker:
         segments = self.segments.between(clip.camera_id, clip.from_s, clip.to_s)
         target, camera_name = self.media.locate(path), self._camera_name(clip.camera_id)
         self._check_room(segments)
-        sources = {Source(self.media.locate(s.path), s.started_at, s.ended_at, s.run): s.path for s in segments}
+        sources = {Source(self.media.fetch(s.path), s.started_at, s.ended_at, s.run): s.path for s in segments}
         if clip.variant == "copy":
             result = cut(list(sources), clip.from_s, clip.to_s, target, note)
         else:

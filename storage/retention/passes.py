@@ -48,7 +48,8 @@ class RetentionPass:
             for scope, days in retention.days(media_class):
                 self._take_old(media_class, shelf, scope, now - days * _DAY_S)
             for scope, allowed in retention.bytes(media_class):
-                self._take_bytes(media_class, scope, shelf.total_bytes(self._database, scope) - allowed)
+                excess = shelf.total_bytes(self._database, scope) - allowed
+                self._take_bytes(media_class, scope, excess, for_room=False)
         self._keep_within_disk(retention)
         return self._removed
 
@@ -68,24 +69,28 @@ class RetentionPass:
         if recordings_gb is not None:
             scopes = list(retention.by_priority())
             used = sum(self._total_bytes(name, scope) for name in ("continuous", "event") for scope in scopes)
-            self._climb(("continuous", "event"), scopes, used - recordings_gb * 1e9)
+            self._climb(("continuous", "event"), scopes, used - recordings_gb * 1e9, for_room=False)
         missing = missing_bytes(self._settings.media_dir, self._settings.min_free)
-        self._climb(LADDER, list(retention.by_priority()), missing)
+        self._climb(LADDER, list(retention.by_priority()), missing, for_room=True)
 
     def _total_bytes(self, media_class: MediaClass, scope: CameraScope) -> int:
         return self._shelves[media_class].total_bytes(self._database, scope)
 
-    def _climb(self, classes: tuple[MediaClass, ...], scopes: list[CameraScope], excess_bytes: float) -> None:
+    def _climb(
+        self, classes: tuple[MediaClass, ...], scopes: list[CameraScope], excess_bytes: float, *, for_room: bool
+    ) -> None:
         for media_class in classes:
             for scope in scopes:
-                excess_bytes -= self._take_bytes(media_class, scope, excess_bytes)
+                excess_bytes -= self._take_bytes(media_class, scope, excess_bytes, for_room=for_room)
 
-    def _take_bytes(self, media_class: MediaClass, scope: CameraScope, excess_bytes: float) -> int:
+    def _take_bytes(self, media_class: MediaClass, scope: CameraScope, excess_bytes: float, *, for_room: bool) -> int:
         taken_bytes = 0
 
         def take() -> Taken:
             nonlocal taken_bytes
-            taken = self._shelves[media_class].take_bytes(self._database, scope, excess_bytes - taken_bytes, BATCH)
+            taken = self._shelves[media_class].take_bytes(
+                self._database, scope, excess_bytes - taken_bytes, BATCH, for_room=for_room
+            )
             taken_bytes += taken.size_bytes
             return taken
 

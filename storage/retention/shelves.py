@@ -12,6 +12,7 @@ from storage.clips.store import UNFINISHED
 from storage.database import Database
 from storage.media import clip_files, plain_snapshot_path
 from storage.models import ClipRow, EventRow, FrameRow, SegmentRow
+from storage.objects.archive import is_away
 from storage.retention.locks import locked
 from storage.retention.rules import CameraScope
 
@@ -37,6 +38,7 @@ class Shelf:
     to_s: Any
     aged_s: Any
     size_bytes: Any
+    path: Any
     files: Callable[[Any], list[str]]
     only: tuple[Any, ...] = ()
 
@@ -50,9 +52,15 @@ class Shelf:
         """Delete at most ``limit`` of the oldest rows that are older than that."""
         return self._take(database, self._oldest(scope).where(self.aged_s < before_s).limit(limit), None)
 
-    def take_bytes(self, database: Database, scope: CameraScope, excess_bytes: float, limit: int) -> Taken:
-        """Delete at most ``limit`` of the oldest rows, until their files hold that many bytes."""
-        return self._take(database, self._oldest(scope).limit(limit), excess_bytes)
+    def take_bytes(
+        self, database: Database, scope: CameraScope, excess_bytes: float, limit: int, *, for_room: bool
+    ) -> Taken:
+        """Delete at most ``limit`` of the oldest rows, until their files hold that many bytes.
+
+        ``for_room``: only those whose files are on the disk; deleting what is in a bucket only would make none.
+        """
+        query = self._oldest(scope).limit(limit)
+        return self._take(database, query.where(~is_away(self.path)) if for_room else query, excess_bytes)
 
     def _oldest(self, scope: CameraScope) -> Any:
         camera_id = self.row.camera_id
@@ -91,6 +99,7 @@ def segments_shelf(media_class: str, node: str) -> Shelf:
         to_s=SegmentRow.ended_at,
         aged_s=SegmentRow.ended_at,
         size_bytes=SegmentRow.size_bytes,
+        path=SegmentRow.path,
         files=lambda row: [row.path],
         only=(SegmentRow.retention_class == media_class, SegmentRow.node == node),
     )
@@ -102,6 +111,7 @@ FRAMES = Shelf(
     to_s=FrameRow.captured_at,
     aged_s=FrameRow.captured_at,
     size_bytes=FrameRow.size_bytes,
+    path=FrameRow.path,
     files=lambda row: [row.path],
 )
 
@@ -111,6 +121,7 @@ CLIPS = Shelf(
     to_s=ClipRow.to_s,
     aged_s=ClipRow.created_at,
     size_bytes=ClipRow.size_bytes,
+    path=ClipRow.path,
     files=lambda row: [] if row.path is None else clip_files(row.path),
     only=(ClipRow.state.not_in(UNFINISHED),),
 )
@@ -121,6 +132,7 @@ EVENTS = Shelf(
     to_s=func.coalesce(EventRow.ended_at, EventRow.changed_at),
     aged_s=EventRow.started_at,
     size_bytes=0,
+    path=EventRow.snapshot,
     files=lambda row: [row.snapshot, plain_snapshot_path(row.snapshot)] if row.snapshot else [],
 )
 """Their pictures are small: they go by age only."""

@@ -107,7 +107,7 @@ def download(clip_id: UUID) -> Response:
     """Download a clip."""
     clip = _clip(clip_id)
     name = f"camera-{clip.camera_id}-{_in_a_file_name(clip.from_s)}.mp4"
-    return send_media(services().media.locate(_file_of(clip)), MP4, _gone(clip), name)
+    return send_media(services().media.fetch(_file_of(clip)), MP4, _gone(clip), name)
 
 
 @blp.route("/<uuid:clip_id>/manifest")
@@ -119,7 +119,7 @@ def manifest(clip_id: UUID) -> Response:
     """Download the signed manifest of a clip."""
     clip = _clip(clip_id)
     name = f"camera-{clip.camera_id}-{_in_a_file_name(clip.from_s)}.mp4{MANIFEST_SUFFIX}"
-    return send_media(services().media.locate(_file_of(clip) + MANIFEST_SUFFIX), "application/json", _gone(clip), name)
+    return send_media(services().media.fetch(_file_of(clip) + MANIFEST_SUFFIX), "application/json", _gone(clip), name)
 
 
 def _clip(clip_id: UUID) -> Clip:

@@ -28,7 +28,7 @@ def event_clip(services: Services, event: Event) -> Response:
     wanted = services.event_clips.wanted(event)
     clip = services.clips.get(wanted.id)
     if clip is not None and clip.state == "done" and _shows(clip, wanted, event):
-        path = services.media.locate(clip.path or "")
+        path = services.media.fetch(clip.path or "")
         if path.is_file():
             return send_media(path, MP4, _no_clip("Its file is gone."))
     elif clip is not None and clip.state in UNFINISHED:
@@ -53,7 +53,7 @@ def event_clip_manifest(services: Services, event: Event) -> Response:
     clip = services.clips.get(services.event_clips.wanted(event).id)
     if clip is None or clip.state != "done" or clip.path is None:
         raise _no_clip("It is not made yet.")
-    path = services.media.locate(clip.path + MANIFEST_SUFFIX)
+    path = services.media.fetch(clip.path + MANIFEST_SUFFIX)
     return send_media(path, "application/json", _no_clip("Its file is gone."), path.name)
 
 

@@ -24,6 +24,8 @@ OK, DEGRADED, DOWN = "ok", "degraded", "down"
 
 FULL_SHARE = 0.95
 LEAST_FREE_BYTES = 500_000_000
+SILENT_AFTER_S = 300.0
+"""Beat has media copied every half minute."""
 
 
 def database(services: Services) -> Part:
@@ -113,9 +115,34 @@ def recording(services: Services) -> Part:
     }
 
 
+def object_storage(services: Services) -> Part:
+    """Whether media reach the bucket, where there is one."""
+    if services.settings.s3_bucket is None:
+        return {"status": OK, "message": "Not used: CAMREC_S3_BUCKET is not set."}
+    raw: Any = services.redis.get(keys.OBJECTS)
+    if raw is None:
+        return {"status": DEGRADED, "message": "Nothing has been copied yet: is there a worker for the queue jobs?"}
+    said = json.loads(raw)
+    age_s = services.clock.now() - said["at"]
+    figures = {"backlog": said["backlog"], "stored_bytes": said["stored_bytes"]}
+    fault = said["fault"] or (f"The last copy was tried {age_s:.0f} s ago." if age_s > SILENT_AFTER_S else None)
+    return {"status": DEGRADED, "message": fault, **figures} if fault else {"status": OK, **figures}
+
+
 CHECKS = {
     check.__name__: check
-    for check in (database, redis, capture, workers, event_workers, supervisor, frame_store, disk, recording)
+    for check in (
+        database,
+        redis,
+        capture,
+        workers,
+        event_workers,
+        supervisor,
+        frame_store,
+        disk,
+        recording,
+        object_storage,
+    )
 }
 
 

@@ -126,7 +126,7 @@ def live_file(camera_id: int, name: str) -> Response:
 def _init_bytes(segment: SegmentFile) -> int | None:
     """Of a segment that was indexed before its row said so; ``camrec recordings check --repair`` fills it in."""
     try:
-        return header_bytes(services().media.locate(segment.path))
+        return header_bytes(services().media.fetch(segment.path))
     except BrokenSegmentError:
         return None
 
@@ -157,7 +157,7 @@ def segment(segment_id: int) -> Response:
     path = services().segments.path_of(segment_id)
     if path is None:
         raise gone
-    return send_media(services().media.locate(path), MP4, gone)
+    return send_media(services().media.fetch(path), MP4, gone)
 
 
 @blp.route("/cameras/<id:camera_id>/timeline")

@@ -47,6 +47,7 @@ def test_all_is_well(anonymous: ApiClient, redis_client: redis.Redis, settings: 
     assert (answer.status_code, report["status"]) == (200, "ok"), report
     assert set(report["parts"]) == {
         "database", "redis", "capture", "workers", "event_workers", "supervisor", "frame_store", "disk", "recording",
+        "object_storage",
     }  # fmt: skip
     assert report["parts"]["workers"]["queues"] == dict.fromkeys(FRAME_QUEUES, 1)
     assert report["parts"]["workers"]["models"] == {"plates": "m"}

@@ -1,0 +1,145 @@
+"""What goes into the bucket, what may then leave the disk, and what must leave the bucket.
+
+The database says what there is: an upload that broke off, a message that was lost and a pass that was killed cost
+nothing, the next pass does what is left. A local file is deleted only after its copy was seen in the bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, cast, delete, exists, func, select, update
+from sqlalchemy import String as Text
+
+from core.settings import Settings
+from storage.database import Database
+from storage.media import Media, clip_files, plain_snapshot_path
+from storage.models import ClipRow, EventRow, MediaObjectRow, SegmentRow
+from storage.objects.store import ObjectStore
+
+STORED, AWAY, MISSING = "stored", "away", "missing"
+"""The copy is there and the file, too; the copy only; the file was gone before it could be copied."""
+
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Files of one owner that have no copy yet."""
+
+    kind: str
+    owner: str
+    paths: list[str]
+
+
+def is_away(path: Any) -> ColumnElement[bool]:
+    """SQL: whether the file of this path is in the bucket only."""
+    return exists().where(MediaObjectRow.path == path, MediaObjectRow.state == AWAY)
+
+
+class ObjectArchive:
+    """Copies media into the bucket."""
+
+    def __init__(self, settings: Settings, database: Database, media: Media, objects: ObjectStore) -> None:
+        self._settings, self._database, self._media, self._objects = settings, database, media, objects
+
+    def upload(self, now: float, limit: int) -> int:
+        """Copy at most so many files that are due; returns how many.
+
+        Raises:
+            UnavailableError: the bucket or the database cannot be used now; the rest stays due.
+        """
+        count = 0
+        for due in islice(self._due(now, limit), limit):
+            for path in due.paths:
+                self._note(due, path, now)
+                count += 1
+        return count
+
+    def evict(self, now: float, limit: int) -> int:
+        """Delete at most so many local files whose copies are old enough; returns how many.
+
+        Raises:
+            UnavailableError: the database cannot be used now.
+        """
+        if self._settings.s3_local_days is None:
+            return 0
+        before_s = now - self._settings.s3_local_days * _DAY_S
+        query = select(MediaObjectRow.path).where(MediaObjectRow.state == STORED, MediaObjectRow.stored_at < before_s)
+        with self._database.read() as session:
+            paths = list(session.scalars(query.order_by(MediaObjectRow.stored_at).limit(limit)))
+        if paths:
+            # The row first: whoever looks in between finds the file or the copy.
+            with self._database.write() as session:
+                session.execute(update(MediaObjectRow).where(MediaObjectRow.path.in_(paths)).values(state=AWAY))
+            self._media.remove(paths)
+        return len(paths)
+
+    def delete_orphans(self, limit: int) -> int:
+        """Delete at most so many copies whose clip, event or recording is gone; returns how many.
+
+        Raises:
+            UnavailableError: the bucket or the database cannot be used now; the rest stays due.
+        """
+        owned = [
+            exists().where(MediaObjectRow.kind == kind, cast(row.id, Text) == MediaObjectRow.owner)
+            for kind, row in (("clip", ClipRow), ("event", EventRow), ("segment", SegmentRow))
+        ]
+        query = select(MediaObjectRow.path).where(*(~one for one in owned)).limit(limit)
+        with self._database.read() as session:
+            paths = list(session.scalars(query))
+        if paths:
+            self._objects.delete(paths)
+            with self._database.write() as session:
+                session.execute(delete(MediaObjectRow).where(MediaObjectRow.path.in_(paths)))
+        return len(paths)
+
+    def backlog(self, now: float, most: int = 1000) -> int:
+        """How many clips, events and recordings wait to be copied, counted up to ``most``."""
+        return sum(1 for _ in islice(self._due(now, most), most))
+
+    def stored_bytes(self) -> int:
+        """What the copies take in the bucket."""
+        query = select(func.coalesce(func.sum(MediaObjectRow.size_bytes), 0))
+        with self._database.read() as session:
+            return int(session.scalar(query) or 0)
+
+    def _due(self, now: float, limit: int) -> Iterator[Due]:
+        clips = select(ClipRow.id, ClipRow.path).where(ClipRow.state == "done", ClipRow.path.is_not(None))
+        yield from self._without_copy("clip", ClipRow, clips.order_by(ClipRow.changed_at), limit, clip_files)
+        events = select(EventRow.id, EventRow.snapshot.label("path"))
+        # A picture of an event that goes on may still be exchanged for a better one.
+        events = events.where(EventRow.snapshot.is_not(None), EventRow.ended_at.is_not(None))
+        yield from self._without_copy("event", EventRow, events.order_by(EventRow.changed_at), limit, _snapshots)
+        days = self._settings.s3_segments_days
+        if days is not None:
+            segments = select(SegmentRow.id, SegmentRow.path).where(SegmentRow.ended_at < now - days * _DAY_S)
+            yield from self._without_copy("segment", SegmentRow, segments.order_by(SegmentRow.ended_at), limit, _itself)
+
+    def _without_copy(self, kind: str, row: Any, query: Any, limit: int, files: Any) -> Iterator[Due]:
+        has_copy = exists().where(MediaObjectRow.kind == kind, MediaObjectRow.owner == cast(row.id, Text))
+        with self._database.read() as session:
+            found = session.execute(query.where(~has_copy).limit(limit)).all()
+        for owner, path in found:
+            yield Due(kind, str(owner), files(path))
+
+    def _note(self, due: Due, path: str, now: float) -> None:
+        try:
+            size_bytes, state = self._objects.put(path, self._media.locate(path)), STORED
+        except FileNotFoundError:  # e.g. on another machine's disk, or older than plain pictures
+            size_bytes, state = 0, MISSING
+        with self._database.write() as session:
+            session.merge(MediaObjectRow(
+                path=path, kind=due.kind, owner=due.owner, size_bytes=size_bytes, state=state, stored_at=now
+            ))  # fmt: skip
+
+
+def _snapshots(path: str) -> list[str]:
+    return [path, plain_snapshot_path(path)]
+
+
+def _itself(path: str) -> list[str]:
+    return [path]

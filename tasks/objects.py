@@ -1,0 +1,62 @@
+"""Queue `jobs`: copies of media in object storage."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import redis
+
+from core import keys
+from core.clock import SystemClock
+from core.errors import UnavailableError
+from core.redis_client import connect_redis
+from core.settings import Settings, get_settings
+from storage.database import Database
+from storage.media import Media
+from storage.objects.archive import ObjectArchive
+from storage.objects.store import ObjectStore
+from tasks.application import app
+
+log = logging.getLogger(__name__)
+
+MOST_FILES = 200
+"""Bounds one step of a pass."""
+PASS_S = 50.0
+FETCHED_S = 3600.0
+"""What was fetched from the bucket stays on disk so long after it was wanted last."""
+
+
+@app.task(name="objects.follow", acks_late=True)
+def follow() -> None:
+    """Copy what is due, let go of local files whose time is over, delete copies whose owner is gone."""
+    settings, clock = get_settings(), SystemClock()
+    objects = ObjectStore.of(settings)
+    if objects is None:
+        return
+    database, media = Database(settings), Media(settings.media_dir)
+    archive = ObjectArchive(settings, database, media, objects)
+    fault: str | None = None
+    try:
+        end_s = clock.monotonic() + PASS_S
+        while clock.monotonic() < end_s:
+            steps = (archive.upload, archive.evict, lambda _, limit: archive.delete_orphans(limit))
+            if not sum(step(clock.now(), MOST_FILES) for step in steps):
+                break
+        media.forget_fetched(clock.now() - FETCHED_S)
+        _say(settings, archive, clock.now(), None)
+    except UnavailableError as error:
+        fault = str(error)
+        log.warning("media wait to be copied: %s", fault)
+        _say(settings, archive, clock.now(), fault)
+    finally:
+        database.close()
+
+
+def _say(settings: Settings, archive: ObjectArchive, now: float, fault: str | None) -> None:
+    """For `health`."""
+    try:
+        said = {"at": now, "fault": fault, "backlog": archive.backlog(now), "stored_bytes": archive.stored_bytes()}
+        connect_redis(settings).set(keys.OBJECTS, json.dumps(said))
+    except (redis.RedisError, UnavailableError) as error:
+        log.debug("state of object storage not told: %s", error)
