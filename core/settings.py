@@ -6,16 +6,18 @@ import difflib
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from dotenv import dotenv_values
 from pydantic import ByteSize, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import BadSettingError, UnavailableError
 
 PREFIX = "CAMREC_"
 ENV_FILE = ".env"
+FILE_SUFFIX = "_FILE"
 
 
 def _default_data() -> Path:
@@ -54,6 +56,9 @@ class Settings(BaseSettings):
     events_days: float = Field(30.0, gt=0, description="days for which events stay")
     clips_days: float = Field(30.0, gt=0, description="days for which clips stay, those of events, too")
     reid_days: float = Field(7.0, gt=0, description="days for which sightings of persons stay, with their pictures")
+    gallery: Literal["auto", "memory", "pgvector"] = Field(
+        "auto", description="how sightings are searched; auto: by pgvector where PostgreSQL has it, else in memory"
+    )
     recordings_days: float = Field(7.0, gt=0, description="days for which continuous recordings stay")
     recordings_gb: float | None = Field(
         None, gt=0, description="most gigabytes of recordings on a machine; unset: all but CAMREC_MIN_FREE"
@@ -76,6 +81,15 @@ class Settings(BaseSettings):
     )
     min_free: ByteSize = Field(
         ByteSize(500_000_000), description="recording and keeping of frames stop where less of the disk is free"
+    )
+    backup_dir: Path | None = Field(
+        None, description="folder, of its own, for backups made by beat; unset: none are made"
+    )
+    backup_hours: float = Field(24.0, ge=0.1, description="hours from one backup by beat to the next")
+    backup_keep: int = Field(7, ge=1, description="backups by beat that stay, besides those that they build on")
+    backup_media: bool = Field(False, description="whether backups by beat hold pictures, clips and recordings, too")
+    backup_passphrase_file: Path | None = Field(
+        None, description="file, mode 600, whose first line encrypts the backups by beat; unset: not encrypted"
     )
     cameras_per_shard: int = Field(25, ge=1, le=200, description="cameras in one capture process")
     gpu: int | None = Field(None, ge=0, description="GPU that a worker is pinned to; unset: CPU")
@@ -145,6 +159,7 @@ def load_settings(environ: dict[str, str] | None = None, env_file: Path | None =
     environ = dict(os.environ) if environ is None else environ
     env_file = Path(ENV_FILE) if env_file is None else env_file
     given = {k.upper(): v for k, v in {**dotenv_values(env_file), **environ}.items() if k.upper().startswith(PREFIX)}
+    given = _with_secrets_of_files(given)
     valid = setting_names()
     unknown = sorted(set(given) - set(valid))
     if unknown:
@@ -157,6 +172,27 @@ def load_settings(environ: dict[str, str] | None = None, env_file: Path | None =
     except ValidationError as error:
         faults = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         raise BadSettingError(f"Wrong setting: {faults}.") from None
+
+
+def _with_secrets_of_files(given: dict[str, str | None]) -> dict[str, str | None]:
+    """``CAMREC_X_FILE`` names a file with the value of the secret X, as containers get them."""
+    secret = {f"{PREFIX}{name.upper()}" for name, field in Settings.model_fields.items() if _is_secret(field)}
+    found = dict(given)
+    for name in [n for n in given if n.endswith(FILE_SUFFIX) and n.removesuffix(FILE_SUFFIX) in secret]:
+        path = found.pop(name)
+        if not path:
+            continue
+        if given.get(name.removesuffix(FILE_SUFFIX)):
+            raise BadSettingError(f"{name.removesuffix(FILE_SUFFIX)} and {name} are both set: one of them is enough.")
+        try:
+            found[name.removesuffix(FILE_SUFFIX)] = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettingError(f"{name}: {path} cannot be read: {error}.") from None
+    return found
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return SecretStr in {field.annotation, *get_args(field.annotation)}
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,8 @@ def page() -> str:
         "# Settings",
         "",
         "Environment variables, or lines of a file `.env` in the current folder. Written by `docs/make_settings.py`.",
+        "Secrets may stand in files: `CAMREC_ADMIN_PASSWORD_FILE=/run/secrets/admin` and the like, of passwords, keys",
+        "and addresses with passwords (`CAMREC_REDIS_URL_FILE`, `CAMREC_DATABASE_URL_FILE`).",
         "",
         "| setting | default | meaning |",
         "|---|---|---|",

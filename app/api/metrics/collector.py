@@ -87,6 +87,12 @@ class SystemCollector(Collector):
             _CAMERA,
             ((camera, status["frame_age_s"]) for camera, status in said if status["frame_age_s"] is not None),
         )
+        yield _gauge(
+            "camrec_camera_moving",
+            "1 while something moves, and recognitions get all frames",
+            _CAMERA,
+            ((camera, float(status["moving"])) for camera, status in said),
+        )
         for name, text in _RATES.items():
             yield _gauge(f"camrec_camera_{name}", text, _CAMERA, ((camera, status[name]) for camera, status in said))
         for name, text in _ASKED_REACHED.items():

@@ -62,3 +62,29 @@ def test_without_redis_the_ways_out_are_named(tmp_path: Path, no_file: Path) -> 
 
 def test_the_page_is_written_from_the_settings() -> None:
     assert make_settings.PAGE.read_text("utf-8") == make_settings.page(), "run: python -m docs.make_settings"
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2\n")
+    found = load_settings({"CAMREC_ADMIN_PASSWORD_FILE": str(secret)}, tmp_path / "no.env")
+    assert found.admin_password is not None
+    assert found.admin_password.get_secret_value() == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        pytest.param({"CAMREC_ADMIN_PASSWORD_FILE": "{folder}/none"}, "cannot be read", id="no such file"),
+        pytest.param({"CAMREC_PORT_FILE": "{folder}/secret"}, "Unknown setting CAMREC_PORT_FILE", id="no secret"),
+        pytest.param(
+            {"CAMREC_ADMIN_PASSWORD_FILE": "{folder}/secret", "CAMREC_ADMIN_PASSWORD": "other"}, "both set", id="both"
+        ),
+    ],
+)
+def test_a_wrong_file_of_a_secret_is_said(tmp_path: Path, environ: dict[str, str], message: str) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    given = {name: value.format(folder=tmp_path) for name, value in environ.items()}
+    with pytest.raises(BadSettingError, match=message) as told:
+        load_settings(given, tmp_path / "no.env")
+    assert "hunter2" not in str(told.value)
