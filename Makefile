@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	--override requirements-overrides.txt
 
-.PHONY: help setup setup-dev demo test test-unit lint format bench bench-accuracy train-violence lock migration clean
+.PHONY: help setup setup-dev demo test test-unit lint format bench bench-hundred bench-accuracy train-violence lock migration clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,8 +51,13 @@ format: setup-dev ## Format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 bench: setup-dev ## Measure speed; results go to benchmarks/results/
-	@for b in frame_store plates_picture plates_batches pipeline queue_overhead capture api_events reid_search; do \
-		echo "== $$b"; $(BIN)/python -m benchmarks.$$b || exit 1; done
+	@for b in frame_store plates_picture plates_batches pipeline queue_overhead capture recording latency api_events \
+		reid_search; do echo "== $$b"; $(BIN)/python -m benchmarks.$$b || exit 1; done
+	@$(BIN)/python -m benchmarks.performance
+
+bench-hundred: setup-dev ## A hundred cameras for ten minutes, in the whole product
+	@$(BIN)/python -m benchmarks.hundred
+	@$(BIN)/python -m benchmarks.performance
 
 bench-accuracy: setup-dev ## Measure accuracy on the footage in ../shared/data
 	@$(BIN)/python -m benchmarks.accuracy
