@@ -93,8 +93,8 @@ class Media:
         if self._bucket is None or target.exists():
             return target
         fetched = self.locate(f"{FETCHED}/{path}")
-        if fetched.exists():
-            fetched.touch()  # it was wanted just now
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(fetched)  # it was wanted just now; unlike `touch`, makes no empty one where it was just forgotten
             return fetched
         return fetched if self._bucket.get(path, fetched) else target
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,10 @@ from core.settings import Settings
 TIMEOUT_S = 60
 RETRY_S = 5
 """Short: whoever waits for a picture should be told; uploads are tried again by the next pass."""
+
+NO_SUCH_OBJECT = "NoSuchKey"
+_SAID = re.compile(r"<Code>(.+?)</Code>.*?<Message>(.+?)</Message>", re.DOTALL)
+"""What a server that speaks S3 says about a refusal."""
 
 
 class ObjectStore:
@@ -66,9 +72,9 @@ class ObjectStore:
             FileNotFoundError: there is no such file.
             UnavailableError: the bucket cannot be written now, or what is there is not the file.
         """
-        size_bytes = file.stat().st_size
-        with self._told():
-            obstore.put(self._store, path, file)
+        with file.open("rb") as content, self._told():
+            size_bytes = os.fstat(content.fileno()).st_size
+            obstore.put(self._store, path, content)
             there = int(obstore.head(self._store, path)["size"])
         if there != size_bytes:
             raise UnavailableError(f"{path} has {size_bytes} bytes here and {there} in bucket {self._where}.")
@@ -83,14 +89,17 @@ class ObjectStore:
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
             with self._told():
-                found = obstore.get(self._store, path)
+                try:
+                    found = obstore.get(self._store, path)
+                except FileNotFoundError as error:
+                    if NO_SUCH_OBJECT not in str(error):
+                        raise
+                    return False
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with draft.open("wb") as file:
                     for chunk in found.stream():
                         file.write(chunk)
             draft.replace(target)
-        except FileNotFoundError:
-            return False
         except OSError as error:
             raise UnavailableError(f"{target} cannot be written: {error.strerror}.") from error
         finally:
@@ -105,14 +114,19 @@ class ObjectStore:
             UnavailableError: the bucket cannot be written now.
         """
         if paths:
-            with self._told(), contextlib.suppress(FileNotFoundError):
+            with self._told():
                 obstore.delete(self._store, list(paths))
 
     @contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except BaseError as error:
-            # The first line says what is wrong; the rest is the library's inside.
-            cause = redact(str(error).strip().splitlines()[0])
-            raise UnavailableError(f"Bucket {self._where} cannot be used now: {cause}") from None
+        # A 404 is a fault, too: of a wrong name of the bucket, where it looks as if every file were gone.
+        except (BaseError, FileNotFoundError) as error:
+            raise UnavailableError(f"Bucket {self._where} cannot be used now: {redact(_cause(error))}") from None
+
+
+def _cause(error: Exception) -> str:
+    """What the server said, or else the first line: the rest is the library's inside."""
+    said = _SAID.search(str(error))
+    return f"{said[1]}: {said[2]}" if said else str(error).strip().splitlines()[0]
