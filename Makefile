@@ -51,7 +51,7 @@ format: setup-dev ## Format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 bench: setup-dev ## Measure speed; results go to benchmarks/results/
-	@for b in frame_store plates_picture plates_batches pipeline queue_overhead capture recording latency api_events \
+	@for b in frame_store plates_picture plates_batches recognisers pipeline queue_overhead capture recording latency api_events \
 		reid_search; do echo "== $$b"; $(BIN)/python -m benchmarks.$$b || exit 1; done
 	@$(BIN)/python -m benchmarks.performance
 

@@ -22,12 +22,13 @@ from benchmarks.report import write_report
 from core.settings import load_settings
 from core.types import Detection, Picture
 from inference.batcher import Batcher
-from inference.catalogue import ModelStore
+from inference.catalogue import ModelStore, entry_of
 from inference.recognisers.plate_finder import PlateFinder
 from inference.recognisers.plates import PLATE_DETECTOR, TEXT_DETECTOR, TEXT_RECOGNISER
 from inference.recognisers.plates_by_corners import PlatesByCorners
 from inference.session import ModelSession, open_session
 from inference.text.finder import TextFinder
+from inference.text.model import TextModel
 from inference.text.reader import TextReader
 
 ROUNDS = 5
@@ -57,7 +58,8 @@ def sessions(store: ModelStore) -> list[ModelSession]:
 
 
 def recogniser_of(detector: Any, reader: Any, lines: Any) -> PlatesByCorners:
-    return PlatesByCorners(PlateFinder(detector), TextReader(reader), TextFinder(lines))
+    text = TextModel(reader, entry_of(TEXT_RECOGNISER))
+    return PlatesByCorners(PlateFinder(detector), TextReader(text), TextFinder(lines))
 
 
 def recorded(models: list[ModelSession], frames: list[Picture], size: int) -> list[list[Call]]:

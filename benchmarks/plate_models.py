@@ -14,7 +14,8 @@ from inference.catalogue import ModelStore, entry_of
 from inference.recognisers.plate_finder import PlateFinder
 from inference.recognisers.plates import PLATE_DETECTOR, TEXT_RECOGNISER
 from inference.session import ModelSession, open_session
-from inference.text.reader import HEIGHT, padded_width, strip_width
+from inference.text.model import padded_width
+from inference.text.reader import HEIGHT, strip_width
 
 EU = SHARED_DATA / "plates" / "eu"
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from core.types import Detection, Picture
 from inference.catalogue import ModelStore
-from inference.decoders.boxes import Boxes, best_first, without_overlaps
+from inference.decoders.boxes import Boxes, as_keypoints, best_first, without_overlaps
 from inference.decoders.detectors import DETECTORS
 from inference.images import FloatArray, Placement, check_pictures
 from inference.manifest import ModelEntry
@@ -51,19 +51,14 @@ class Detector:
             pictures: (height, width, 3) uint8 BGR each.
 
         Returns:
-            For each picture its objects, best first, boxes in pixels of the picture and within it.
+            For each picture its objects, best first, boxes in pixels of the picture and within it; with
+            `Detection.keypoints` where the model gives points.
 
         Raises:
             ValueError: a picture is no such array.
             ModelError: the outputs are not of the layout that the decoder reads.
         """
-        return [
-            [
-                Detection(self._labels[label], float(score), (float(x1), float(y1), float(x2), float(y2)))
-                for (x1, y1, x2, y2), score, label in zip(found.boxes, found.scores, found.classes, strict=True)
-            ]
-            for found in self.find(pictures)
-        ]
+        return [self._detections(found) for found in self.find(pictures)]
 
     def find(self, pictures: Sequence[Picture]) -> list[Boxes]:
         """As `detect`, but as arrays, and with points where the model gives them."""
@@ -81,6 +76,17 @@ class Detector:
         """Run once, so that the first real picture does not pay for it."""
         width, height = self._preprocessor.size
         self.detect([np.zeros((height, width, 3), np.uint8)])
+
+    def _detections(self, found: Boxes) -> list[Detection]:
+        points = [None] * len(found.boxes) if found.points is None else [as_keypoints(p) for p in found.points]
+        return [
+            Detection(
+                self._labels[label], float(score), (float(x1), float(y1), float(x2), float(y2)), keypoints=keypoints
+            )
+            for (x1, y1, x2, y2), score, label, keypoints in zip(
+                found.boxes, found.scores, found.classes, points, strict=True
+            )
+        ]
 
     def _run(self, batch: npt.NDArray[Any]) -> list[list[FloatArray]]:
         """For each picture its outputs."""

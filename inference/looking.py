@@ -19,6 +19,7 @@ from inference.decoders.formats import (
     PLATES,
     POSE,
     TEXT_DETECTION,
+    TEXT_RECOGNITION,
 )
 from inference.detector import LEAST_SCORE, MOST_OVERLAP, Detector
 from inference.embedder import Embedder
@@ -28,6 +29,7 @@ from inference.poses import PoseEstimator
 from inference.recognisers.plate_finder import PlateFinder
 from inference.session import ModelError, ModelSession
 from inference.text.finder import TextFinder, canvas_for
+from inference.text.model import TextModel
 
 _TEXT_SIDE = 640
 _MOST_CLASSES = 5
@@ -46,18 +48,21 @@ class Sight:
     """What cannot be drawn."""
 
 
-def look(session: ModelSession, entry: ModelEntry, picture: Picture) -> Sight:
+def look(session: ModelSession, entry: ModelEntry, picture: Picture, persons: Sequence[Box] = ()) -> Sight:
     """Run a model on one picture (height, width, 3) uint8 BGR.
 
-    A model that takes crops of persons gets the whole picture as the crop, one that takes clips a clip of a still.
+    A pose model gets the crops of ``persons``, or the whole picture where there are none; one that takes clips gets a
+    clip of a still.
 
     Raises:
         ModelError: its outputs are not of the layout that its decoder reads, or there is no way to look by it alone.
     """
     task = FORMATS[entry.decoder].task if entry.decoder in FORMATS else entry.decoder
-    if task not in _LOOKS:
+    if task not in {POSE, *_LOOKS}:
         raise ModelError(f"Model {entry.name} cannot be tried on a picture by itself: its decoder is {entry.decoder}.")
     try:
+        if task == POSE:
+            return _pose(session, entry, picture, persons)
         return _LOOKS[task](session, entry, picture)
     except ValueError as error:
         raise ModelError(f"Model {entry.name} cannot be used: {error}.") from error
@@ -80,15 +85,22 @@ def _text(session: ModelSession, _: ModelEntry, picture: Picture) -> Sight:
     return Sight(tuple(_slanted("text", line.score, line.corners) for line in lines))
 
 
-def _pose(session: ModelSession, entry: ModelEntry, picture: Picture) -> Sight:
-    (points,) = PoseEstimator(session, entry).estimate([picture], [[_whole(picture)]])
-    return Sight(points=tuple(points), note="The whole picture was taken for the crop of one person.")
+def _line(session: ModelSession, entry: ModelEntry, picture: Picture) -> Sight:
+    (line,) = TextModel(session, entry).read([picture])
+    read = Detection("text", line.confidence, _whole(picture), text=line.text)
+    return Sight((read,), note="The whole picture was taken for one line of text.")
+
+
+def _pose(session: ModelSession, entry: ModelEntry, picture: Picture, persons: Sequence[Box]) -> Sight:
+    (points,) = PoseEstimator(session, entry).estimate([picture], [persons or [_whole(picture)]])
+    note = "Of the persons that the detector found." if persons else "The whole picture was taken for one person."
+    return Sight(points=tuple(points), note=note)
 
 
 def _vector(session: ModelSession, entry: ModelEntry, picture: Picture) -> Sight:
     embedder = Embedder(session, entry)
     numbers = ", ".join(f"{number:.3f}" for number in embedder.embed([picture])[0, :_NUMBERS_SHOWN])
-    return Sight(note=f"{embedder.dimensions} numbers: {numbers}, …")
+    return Sight(note=f"The whole picture was taken for one crop: {embedder.dimensions} numbers: {numbers}, …")
 
 
 def _frame_classes(session: ModelSession, entry: ModelEntry, picture: Picture) -> Sight:
@@ -120,7 +132,7 @@ _LOOKS: dict[str, Callable[[ModelSession, ModelEntry, Picture], Sight]] = {
     FACES: _objects,
     PLATES: _plates,
     TEXT_DETECTION: _text,
-    POSE: _pose,
+    TEXT_RECOGNITION: _line,
     EMBEDDING: _vector,
     FRAME_CLASSES: _frame_classes,
     CLIP_CLASSES: _clip_classes,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -40,13 +41,29 @@ class Preprocessor:
 
     def to_batch(self, canvases: Sequence[Picture]) -> npt.NDArray[Any]:
         """A batch of pictures that have the size of the input."""
-        taken = self._taken
-        batch = to_batch(canvases, colour=taken.colour, mean=taken.mean, scale=taken.scale)
-        if taken.layout == "NHWC":
-            return np.ascontiguousarray(batch.transpose(0, 2, 3, 1), self._type)
-        return batch.astype(self._type, copy=False)
+        return to_input(canvases, self._taken, self._type)
 
     def _place(self, picture: Picture) -> tuple[Picture, Placement]:
         if self._taken.resize == "stretch":
             return stretch(picture, *self.size)
         return letterbox(picture, *self.size, self._taken.pad, centred=self._taken.resize == "letterbox")
+
+
+def to_input(canvases: Sequence[Picture], taken: ModelInput, kind: npt.DTypeLike) -> npt.NDArray[Any]:
+    """A batch of pictures (height, width, 3) uint8 BGR of one size, in the layout and type of a model's input.
+
+    A model of one channel is given grey.
+    """
+    grey = taken.shape[taken.layout.index("C")] == 1
+    if grey:
+        canvases = [_greyed(canvas) for canvas in canvases]
+    batch = to_batch(canvases, colour=taken.colour, mean=taken.mean, scale=taken.scale)
+    if grey:
+        batch = batch[:, :1]
+    if taken.layout == "NHWC":
+        return np.ascontiguousarray(batch.transpose(0, 2, 3, 1), kind)
+    return batch.astype(kind, copy=False)
+
+
+def _greyed(picture: Picture) -> Picture:
+    return cast("Picture", cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 
 from core.errors import CamrecError
-from inference.catalogue import load_labels, sha256_of
-from inference.decoders.formats import ANY, FORMATS, Format, Graph
+from inference.catalogue import sha256_of
+from inference.decoders.formats import ANY, FORMATS, TEXT_RECOGNITION, Format, Graph
 from inference.decoders.plausible import is_plausible
 from inference.exporter_metadata import DECODERS_OF_TASK, names_in, size_in
+from inference.labelling import alphabet_of, alphabet_question, labels_of, labels_question, may_have
 from inference.looking import look
-from inference.manifest import Colour, Layout, ModelEntry, ModelInput, Resize
+from inference.manifest import Layout, ModelEntry, ModelInput, Resize
+from inference.questions import Answers, Question, UnansweredError
 from inference.session import ModelError, ModelSession, open_session, show_shape
+from inference.text.characters import characters_in
 
 NORMALISATIONS: dict[str, tuple[float | tuple[float, ...], float | tuple[float, ...]]] = {
     "raw": (0.0, 1.0),
@@ -27,41 +30,10 @@ NORMALISATIONS: dict[str, tuple[float | tuple[float, ...], float | tuple[float, 
 }
 """Mean and scale: 0 to 255 as it is, to 0 … 1, to -1 … 1, or by the statistics of ImageNet (in RGB order)."""
 
-_LABEL_SETS = ("coco",)
+_LINE_ASPECT = 8
+"""Width / height of a line to try a model with that takes any width."""
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Something that neither the file nor the user has said."""
-
-    option: str
-    """Of `camrec models add`, without the dashes."""
-    text: str
-    choices: tuple[str, ...] = ()
-
-
-class UnansweredError(CamrecError):
-    """The file alone does not say enough."""
-
-    def __init__(self, *questions: Question) -> None:
-        super().__init__("The file does not say everything. " + " ".join(map(_as_text, questions)))
-        self.questions = questions
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What the user has said; None: nothing."""
-
-    name: str | None = None
-    task: str | None = None
-    decoder: str | None = None
-    labels: tuple[str, ...] | None = None
-    size: tuple[int, int] | None = None
-    """Width and height."""
-    resize: Resize | None = None
-    colour: Colour | None = None
-    normalisation: str | None = None
-    licence: str | None = None
+_PADDED_ASPECT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +58,11 @@ def propose(path: Path, answers: Answers) -> Proposal:
     graph = _graph(session, size_in(metadata), answers)
     decoder, count = _decoder(session, graph, metadata, answers)
     known = FORMATS[decoder]
-    labels = known.only_labels or _labels(count, metadata, answers)
+    if known.task == TEXT_RECOGNITION:
+        labels = alphabet_of(decoder, graph, metadata, answers)
+    else:
+        _check_for_pictures(session, graph, answers)
+        labels = known.only_labels or labels_of(count, metadata, answers)
     taken, assumed = _input(session, graph, known, answers)
     entry = ModelEntry(
         name=answers.name or plain_name(path.stem),
@@ -118,23 +94,32 @@ def plain_name(text: str) -> str:
 def _graph(session: ModelSession, said: tuple[int, int] | None, answers: Answers) -> Graph:
     layout = _layout(session)
     width, height = (session.input_shape[layout.index(side)] for side in "WH")
+    any_width = width is None and (height is not None or answers.size is not None)
     if width is None or height is None:
-        size = answers.size or said
+        size = answers.size or said or (None if height is None else (_LINE_ASPECT * height, height))
         if size is None:
-            text = f"the file takes pictures of any size {show_shape(session.input_shape)}; give WIDTHxHEIGHT"
-            raise UnansweredError(Question("size", text))
+            raise UnansweredError(_size_question(session))
         width, height = width or size[0], height or size[1]
     shapes = session.output_shapes
     # Many outputs of two dimensions are those of a face detector without a batch: nothing else has rows and no batch.
     lacks_batch = len(shapes) > 2 and all(len(shape) == 2 for shape in shapes)
-    return Graph(layout, (width, height), tuple(shape if lacks_batch else shape[1:] for shape in shapes))
+    return Graph(layout, (width, height), tuple(shape if lacks_batch else shape[1:] for shape in shapes), any_width)
+
+
+def _check_for_pictures(session: ModelSession, graph: Graph, answers: Answers) -> None:
+    """Only lines of text come in any width, and only they are fed at a fixed height."""
+    if graph.any_width and answers.size is None and size_in(session.metadata) is None:
+        raise UnansweredError(_size_question(session))
+    if answers.resize == "height":
+        raise CamrecError("--resize height is for text recognition only.")
 
 
 def _layout(session: ModelSession) -> Layout:
     shape = session.input_shape
     layouts: dict[tuple[int, int], Layout] = {(4, 1): "NCHW", (4, 3): "NHWC", (5, 1): "NCTHW", (5, 2): "NTCHW"}
     for (dimensions, channels), layout in layouts.items():
-        if len(shape) == dimensions and shape[channels] == 3:
+        # One channel: text recognisers often see grey.
+        if len(shape) == dimensions and shape[channels] in {3, 1 if dimensions == 4 else 3}:
             return layout
     raise ModelError(
         f"{session.path.name} cannot be used: expected an input of pictures (batch, 3, height, width) or (batch, "
@@ -152,18 +137,26 @@ def _decoder(session: ModelSession, graph: Graph, metadata: dict[str, str], answ
         return answers.decoder, fitting[answers.decoder]
     by_task = {n: c for n, c in fitting.items() if answers.task in {None, FORMATS[n].task}}
     likely = _plausible(session, graph, _said_by_exporter(session, metadata, by_task))
+    # Steps of symbols look like many things: a reader of text is thought of where nothing else fits.
+    likely = {n: c for n, c in likely.items() if FORMATS[n].task != TEXT_RECOGNITION} or likely
     if not likely:
         raise _misfit(session, "" if answers.task is None else f" for {answers.task}", list(FORMATS))
-    labels = answers.labels or names_in(metadata)
+    labels = answers.labels or names_in(metadata) or characters_in(metadata) or None
     if labels is not None and len(likely) > 1:
-        likely = {n: c for n, c in likely.items() if c in {len(labels), ANY}} or likely
+        likely = {n: c for n, c in likely.items() if may_have(n, graph, labels)} or likely
     if len(likely) == 1:
         return next(iter(likely.items()))
     meant = ", ".join(f"{n} ({FORMATS[n].task}{f' with {c} labels' if c > 0 else ''})" for n, c in likely.items())
     questions = [Question("decoder", f"outputs {_outputs(session)} may be {meant}", tuple(likely))]
     if labels is None and 0 not in likely.values():
-        questions.append(_labels_question(ANY))
+        reads = all(FORMATS[name].task == TEXT_RECOGNITION for name in likely)
+        questions.append(alphabet_question(()) if reads else labels_question(ANY))
     raise UnansweredError(*questions)
+
+
+def _size_question(session: ModelSession) -> Question:
+    text = f"the file takes pictures of any size {show_shape(session.input_shape)}; give WIDTHxHEIGHT"
+    return Question("size", text)
 
 
 def _misfit(session: ModelSession, wish: str, decoders: Sequence[str]) -> ModelError:
@@ -202,32 +195,13 @@ def _said_by_exporter(session: ModelSession, metadata: dict[str, str], fitting: 
     return {name: fitting[name] for name in DECODERS_OF_TASK[task] if name in fitting} or fitting
 
 
-def _labels(count: int, metadata: dict[str, str], answers: Answers) -> tuple[str, ...]:
-    if count == 0:
-        return ()
-    labels = answers.labels or names_in(metadata)
-    if labels is None:
-        raise UnansweredError(_labels_question(count))
-    if count not in {ANY, len(labels)}:
-        raise CamrecError(f"The model has {count} classes, but {len(labels)} labels were given: {', '.join(labels)}.")
-    return labels
-
-
-def _labels_question(count: int) -> Question:
-    known = [name for name in _LABEL_SETS if count in {ANY, len(load_labels(name))}]
-    names = "the names of its classes" if count == ANY else f"the names of its {count} classes"
-    sets = "".join(f", or the word {name} for its {len(load_labels(name))}" for name in known)
-    return Question("labels", f"{names} with commas, a file with one a line{sets}")
-
-
-def _as_text(question: Question) -> str:
-    choices = f" Choices: {', '.join(question.choices)}." if question.choices else ""
-    return f"--{question.option} is needed: {question.text}.{choices}"
-
-
 def _input(session: ModelSession, graph: Graph, known: Format, answers: Answers) -> tuple[ModelInput, tuple[str, ...]]:
     normalisation = "raw" if session.input_type == np.uint8 else known.normalisation
-    usual = {"resize": known.resize, "colour": known.colour, "normalisation": normalisation}
+    resize: Resize = known.resize
+    if resize == "height" and not graph.any_width and graph.size[0] < _PADDED_ASPECT * graph.size[1]:
+        # Readers of plates alone, like LPRNet, are fed plates squeezed to their size.
+        resize = "stretch"
+    usual = {"resize": resize, "colour": known.colour, "normalisation": normalisation}
     said = {option: value for option in usual if (value := getattr(answers, option)) is not None}
     chosen: dict[str, Any] = {**usual, **said}
     mean, scale = NORMALISATIONS[chosen["normalisation"]]
@@ -235,5 +209,7 @@ def _input(session: ModelSession, graph: Graph, known: Format, answers: Answers)
         mean, scale = mean[::-1], scale[::-1]
     shape = list(session.input_shape)
     shape[graph.layout.index("W")], shape[graph.layout.index("H")] = graph.size
+    if known.task == TEXT_RECOGNITION and graph.any_width:
+        shape[graph.layout.index("W")] = None
     taken = ModelInput(tuple(shape), chosen["resize"], chosen["colour"], mean, scale, graph.layout)
     return taken, tuple(f"--{option} {value}" for option, value in usual.items() if option not in said)

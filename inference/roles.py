@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import CamrecError
-from inference.decoders.formats import CLIP_CLASSES, DETECTION, EMBEDDING, FORMATS, PLATES, POSE
+from inference.decoders.formats import CLIP_CLASSES, DETECTION, EMBEDDING, FORMATS, PLATES, POSE, TEXT_RECOGNITION
 
 PERSON_LABELS = ("person", "people", "pedestrian", "human")
 """What detectors call a person."""
@@ -52,6 +52,7 @@ ROLES: dict[str, Role] = {
     role.key: role
     for role in (
         Role("plates", "detector", (PLATES,), "hyperlpr_y5fu_320x"),
+        Role("plates", "text", (TEXT_RECOGNITION,), "ppocr_v6_rec_small"),
         Role("falls", "person", (DETECTION,), "yolox_nano_416", PERSON_LABELS),
         Role("falls", "pose", (POSE,), "movenet_lightning_192_int8"),
         Role("violence", "person", (DETECTION,), "yolox_nano_416", PERSON_LABELS),

@@ -14,14 +14,17 @@ import cv2
 from app.cli.media_files import read_picture
 from core.errors import CamrecError
 from core.settings import get_settings
-from core.types import Picture
+from core.types import Box, Detection, Picture
 from inference.catalogue import ModelStore, load_catalogue, load_labels
 from inference.decoders.formats import FORMATS
+from inference.decoders.poses import POSES
 from inference.looking import Sight, look
-from inference.manifest import Colour, Resize
+from inference.manifest import Colour, ModelEntry, Resize
 from inference.opening import open_model
 from inference.own_models import add_own
-from inference.proposal import NORMALISATIONS, Answers, Proposal, UnansweredError, propose
+from inference.persons import build_person_detector
+from inference.proposal import NORMALISATIONS, Proposal, propose
+from inference.questions import Answers, UnansweredError
 from inference.roles import ROLES
 from storage.drawing import with_box
 
@@ -50,7 +53,8 @@ class _Labels(click.ParamType[tuple[str, ...]]):
             parts = path.read_text("utf-8").splitlines() if path.is_file() else str(value).split(",")
         except (OSError, UnicodeDecodeError) as error:
             self.fail(f"{value} cannot be read: {error}", param, ctx)
-        labels = tuple(stripped for part in parts if (stripped := part.strip()))
+        # A line of one character is that character, were it a space: alphabets have one.
+        labels = tuple(kept for part in parts if (kept := part if len(part) == 1 else part.strip()))
         return labels or self.fail("no label in it", param, ctx)
 
 
@@ -63,9 +67,13 @@ _TYPES: dict[str, click.ParamType[Any]] = {"decoder": click.Choice(list(FORMATS)
 @click.option("--name", help="To call it by; else the name of the file.")
 @click.option("--task", type=click.Choice(_TASKS), help="What it does, where the file may mean several things.")
 @click.option("--decoder", type=_TYPES["decoder"], help="How its outputs are read.")
-@click.option("--labels", type=_TYPES["labels"], help="Names of its classes: with commas, a file, or coco.")
+@click.option(
+    "--labels",
+    type=_TYPES["labels"],
+    help="Names of its classes, or its characters: with commas, a file, or coco.",
+)
 @click.option("--size", type=_TYPES["size"], help="Of its input, where the file takes any: WIDTHxHEIGHT.")
-@click.option("--resize", type=click.Choice(get_args(Resize)[:3]), help="How pictures are brought to that size.")
+@click.option("--resize", type=click.Choice(get_args(Resize)), help="How pictures are brought to that size.")
 @click.option("--colour", type=click.Choice(get_args(Colour)), help="Order of the channels.")
 @click.option("--normalisation", type=click.Choice(list(NORMALISATIONS)), help="Of the values of pixels.")
 @click.option("--licence", help="For the record.")
@@ -116,7 +124,8 @@ def check(name: str, image: Path, out: Path | None, as_json: bool) -> None:
     store = ModelStore(get_settings().models_dir)
     entry = store.entry(name)
     picture = read_picture(image)
-    sight = look(open_model(store, entry, FORMATS, gpu=get_settings().gpu, threads=1), entry, picture)
+    session = open_model(store, entry, FORMATS, gpu=get_settings().gpu, threads=1)
+    sight = look(session, entry, picture, _persons_for(store, entry, picture))
     target = out or Path(f"{name}-{image.stem}.jpg")
     if not cv2.imwrite(str(target), _drawn(picture, sight)):
         raise CamrecError(f"The picture cannot be written to {target}.")
@@ -127,16 +136,30 @@ def check(name: str, image: Path, out: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(plain, ensure_ascii=False))
         return
     for detection in sight.detections:
-        click.echo(f"{detection.label} {detection.score:.2f} at {[round(v) for v in detection.box]}")
+        click.echo(f"{_label_of(detection)} at {[round(v) for v in detection.box]}")
     if sight.points:
-        click.echo(f"points of {len(sight.points)} persons")
+        click.echo(f"points of {len(sight.points)}")
     click.echo(" ".join(filter(None, [sight.note or ("" if sight.detections else "Nothing."), f"Drawn in {target}."])))
+
+
+def _persons_for(store: ModelStore, entry: ModelEntry, picture: Picture) -> list[Box]:
+    """Where the persons are whose poses a pose model is to see, as far as the detector of falls is there."""
+    if entry.decoder not in POSES or not store.has(store.chosen("falls", "person").name):
+        return []
+    detector = build_person_detector(store, "falls", gpu=get_settings().gpu, threads=1)
+    (found,) = detector.detect([picture])
+    return [person.box for person in found]
+
+
+def _label_of(detection: Detection) -> str:
+    read = "" if detection.text is None else f" {detection.text!r}"
+    return f"{detection.label}{read} {detection.score:.2f}"
 
 
 def _drawn(picture: Picture, sight: Sight) -> Picture:
     drawn = picture.copy()
     for detection in sight.detections:
-        drawn = with_box(drawn, detection.box, f"{detection.label} {detection.score:.2f}")
+        drawn = with_box(drawn, detection.box, _label_of(detection))
     radius = max(2, picture.shape[0] // 160)
     for x, y, score in (point for person in sight.points for point in person):
         if score >= _LEAST_POINT_SCORE:

@@ -86,7 +86,11 @@ def _violence_rows() -> Iterator[Row]:
     yield _share("violence", "calm clips left alone, models of the folds", round(found["specificity"] * half), half)
     low = (found["recall_interval_95"][0] + found["specificity_interval_95"][0]) / 2
     high = (found["recall_interval_95"][1] + found["specificity_interval_95"][1]) / 2
-    yield Row("violence", "balanced accuracy, scores averaged", found["balanced_accuracy"], (low, high), 2 * half, 0.8)
+    mean = found["single_groupings"]["mean"]
+    yield Row("violence", "balanced accuracy, mean of the groupings", mean, (low, high), 2 * half, 0.8)
+    yield Row(
+        "violence", "balanced accuracy, scores averaged over them", found["balanced_accuracy"], (low, high), 2 * half
+    )
 
 
 def _reid_rows() -> Iterator[Row]:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from core.types import Keypoint
 from inference.images import FloatArray
 
 IntArray = npt.NDArray[np.int64]
@@ -65,3 +66,8 @@ def corners_of(centred: FloatArray) -> FloatArray:
     """Boxes (N, 4) of centre x, centre y, width, height to x1, y1, x2, y2."""
     half = centred[:, 2:4] / 2
     return np.hstack([centred[:, :2] - half, centred[:, :2] + half])
+
+
+def as_keypoints(points: FloatArray) -> tuple[Keypoint, ...]:
+    """(K, 3) of x, y and score as plain numbers."""
+    return tuple((float(x), float(y), float(score)) for x, y, score in points)

@@ -23,6 +23,9 @@ ANY = -1
 """Number of labels of a format whose graph does not tell it."""
 
 _LEAST_EMBEDDING = 32
+_LEAST_LINE_ASPECT = 1.5
+_LEAST_STEP = 2
+"""Columns of the input for a step of the output."""
 
 Shape = tuple[int | None, ...]
 
@@ -36,6 +39,8 @@ class Graph:
     """Width and height of the input."""
     outputs: tuple[Shape, ...]
     """Without the batch; None where a size is free."""
+    any_width: bool = False
+    """Whether lines of any width are taken; the size is an example then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +196,30 @@ def _clip_classes(graph: Graph) -> int | None:
     return _vector(graph) if len(graph.layout) == 5 and len(graph.outputs[0]) == 1 else None
 
 
+def symbol_counts(graph: Graph) -> tuple[int, ...]:
+    """How many symbols a step of a text recogniser of this graph may have; none: it reads no lines.
+
+    Lines are wide, no step is narrower than a stroke, and steps and symbols stand in either order.
+    """
+    rows, (width, height) = _rows_of(graph), graph.size
+    if rows is None or len(graph.layout) != 4 or width < _LEAST_LINE_ASPECT * height:
+        return ()
+    both = (rows, rows[::-1])
+    return tuple(count for steps, count in both if count is not None and (steps or 1) * _LEAST_STEP <= width)
+
+
+def _ctc(graph: Graph) -> int | None:
+    counts = symbol_counts(graph)
+    return ANY if len(set(counts)) > 1 else _over(1, counts[0]) if counts else None
+
+
+def _slots(graph: Graph) -> int | None:
+    rows = _rows_of(graph)
+    if rows is not None:
+        return rows[1] if rows[1] in symbol_counts(graph) else None
+    return ANY if _vector(graph) is not None and len(graph.layout) == 4 else None
+
+
 def _never(_: Graph) -> int | None:
     return None
 
@@ -236,5 +265,7 @@ FORMATS: dict[str, Format] = {
     "clip_classes": Format(CLIP_CLASSES, "(classes), of a clip", _clip_classes, "stretch", normalisation="imagenet"),
     "motion": Format(CLIP_CLASSES, "(score), of motion descriptors", _never),
     "db_text": Format(TEXT_DETECTION, "(1, height, width)", _never),
-    "ctc": Format(TEXT_RECOGNITION, "(steps, 1 + characters)", _never),
+    "ctc": Format(TEXT_RECOGNITION, "(steps, 1 + characters), blank first", _ctc, "height", "BGR", "signed"),
+    "ctc_blank_last": Format(TEXT_RECOGNITION, "(steps, characters + 1), blank last", _ctc, "height", "BGR", "signed"),
+    "slots": Format(TEXT_RECOGNITION, "(slots, characters) or (slots * characters)", _slots, "stretch"),
 }

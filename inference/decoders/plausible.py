@@ -56,6 +56,21 @@ def _nanodet(outputs: Sequence[FloatArray]) -> bool:
     return _are_chances(outputs[0][:, : -DISTANCES[0]]) and not _are_chances(outputs[0][:, -DISTANCES[0] :])
 
 
+def _blank_at(place: int, rows: FloatArray) -> bool:
+    """Nothing can be read in noise, so the blank is the commonest of the symbols at the two ends, if any is."""
+    best = rows.argmax(axis=1)
+    ours, other = (int(np.count_nonzero(best == end % rows.shape[1])) for end in (place, -1 - place))
+    return ours >= other
+
+
+def _ctc(outputs: Sequence[FloatArray]) -> bool:
+    return _blank_at(0, outputs[0])
+
+
+def _ctc_blank_last(outputs: Sequence[FloatArray]) -> bool:
+    return _blank_at(-1, outputs[0])
+
+
 _CHECKS: dict[str, Callable[[Sequence[FloatArray]], bool]] = {
     "yolox": _yolox,
     "yolov5": _yolov5,
@@ -64,6 +79,8 @@ _CHECKS: dict[str, Callable[[Sequence[FloatArray]], bool]] = {
     "yolov8_pose": _yolov8_pose,
     "end_to_end": _end_to_end,
     "nanodet": _nanodet,
+    "ctc": _ctc,
+    "ctc_blank_last": _ctc_blank_last,
 }
 
 

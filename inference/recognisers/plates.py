@@ -8,12 +8,15 @@ from typing import Protocol
 
 from core.types import Detection, Picture
 from inference.catalogue import ModelStore
+from inference.decoders.text import TEXTS
 from inference.images import check_pictures
+from inference.opening import open_model
 from inference.recognisers.plate_finder import PlateFinder
 from inference.recognisers.plates_by_corners import PlatesByCorners
 from inference.recognisers.plates_by_lines import PlatesByLines
 from inference.session import ModelSession, open_session
 from inference.text.finder import TextFinder
+from inference.text.model import TextModel
 from inference.text.reader import TextReader
 
 KIND = "plates"
@@ -21,7 +24,7 @@ PLATE_DETECTOR = "hyperlpr_y5fu_320x"
 TEXT_DETECTOR = "ppocr_v6_det_small"
 TEXT_RECOGNISER = "ppocr_v6_rec_small"
 
-_WARM_UP_SIZES = {TEXT_DETECTOR: (480, 640), TEXT_RECOGNISER: (256,)}
+_WARM_UP_SIZES = {TEXT_DETECTOR: (480, 640)}
 """Of the free dimensions: usual ones."""
 
 _log = logging.getLogger(__name__)
@@ -35,18 +38,24 @@ class PlateRecogniser:
     """Pictures in, plates out. Keeps no state between calls, and is safe for threads."""
 
     def __init__(
-        self, way: _Way, sessions: dict[str, ModelSession], description: str, last_way: _Way | None = None
+        self,
+        way: _Way,
+        sessions: dict[str, ModelSession],
+        text: TextModel,
+        description: str,
+        last_way: _Way | None = None,
     ) -> None:
-        """Last way: what a still picture is tried with where the usual way finds nothing."""
+        """Sessions: all but that of the text model. Last way: for a still in which the usual one finds nothing."""
         self._way = way
         self._last_way = last_way
         self._sessions = sessions
+        self._text = text
         self._description = description
 
     @property
     def model(self) -> str:
         """Names of the models in use."""
-        return "+".join(self._sessions)
+        return "+".join([*self._sessions, self._text.model])
 
     def describe(self) -> str:
         """Which models are in use and how good they are, for people."""
@@ -84,11 +93,12 @@ class PlateRecogniser:
         """Run every model once, so that the first real frame does not pay for it."""
         for name, session in self._sessions.items():
             session.warm_up(*_WARM_UP_SIZES.get(name, ()))
+        self._text.warm_up()
 
 
 def plate_models(store: ModelStore) -> tuple[str, ...]:
     """Names of the models that are used, given those that there are."""
-    always = (TEXT_RECOGNISER, TEXT_DETECTOR)
+    always = (TEXT_DETECTOR, store.chosen(KIND, "text").name)
     detector = store.chosen(KIND, "detector").name
     return (detector, *always) if store.has(detector) else always
 
@@ -106,13 +116,16 @@ def build_plate_recogniser(store: ModelStore, gpu: int | None, threads: int) -> 
             store.path_of(name), gpu=gpu, threads=threads, input_shape=entry.input.shape, output_shape=entry.output
         )
 
-    sessions = {name: load(name) for name in plate_models(store)}
-    lines, reader = TextFinder(sessions[TEXT_DETECTOR]), TextReader(sessions[TEXT_RECOGNISER])
+    text_entry = store.chosen(KIND, "text")
+    text = TextModel(open_model(store, text_entry, TEXTS, gpu=gpu, threads=threads), text_entry)
+    sessions = {name: load(name) for name in plate_models(store) if name != text_entry.name}
+    lines, reader = TextFinder(sessions[TEXT_DETECTOR]), TextReader(text)
     detector = store.chosen(KIND, "detector").name
     if detector in sessions:
         recogniser = PlateRecogniser(
             PlatesByCorners(PlateFinder(sessions[detector]), reader, lines),
             sessions,
+            text,
             "plate detector with corners and text recogniser: 97 % of 108 European pictures read exactly",
             last_way=PlatesByLines(lines, reader),
         )
@@ -120,6 +133,7 @@ def build_plate_recogniser(store: ModelStore, gpu: int | None, threads: int) -> 
         recogniser = PlateRecogniser(
             PlatesByLines(lines, reader),
             sessions,
+            text,
             "text detector and recogniser, no plate detector: 96 % of 108 European pictures read exactly, but several "
             "times slower, and other writing may pass for a plate; `camrec models pull` brings a plate detector",
         )

@@ -1,31 +1,23 @@
-"""What plates say, by a PP-OCR text recogniser."""
+"""What plates say, by any text recogniser."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from core.types import Picture
 from inference.decoders import ctc
 from inference.decoders.ctc import Line
-from inference.grouping import map_by_group
-from inference.images import FloatArray, quad_size, to_batch, warp_quad
-from inference.session import ModelSession
+from inference.images import FloatArray, quad_size, warp_quad
+from inference.session import ModelError
 from inference.text.alphabet import PROVINCES, PlateAlphabet
+from inference.text.model import TextModel
 
 HEIGHT = 48
-"""Rows of the recogniser's input."""
+"""Rows of a straightened strip: those of the input of the default recogniser."""
 
-_WIDTH_STEP = 32
-# The recogniser was trained on lines padded to the right: without the pad it loses the last character.
-_LEAST_PAD = 32
-_LEAST_WIDTH = 160
 _MOST_CROP_WIDTH = 320
 _MOST_WIDENING = 1.6
-_GREY = 127
-_MOST_IN_BATCH = 32
 _LEAST_PROVINCE_CONFIDENCE = 0.8
 _CHINESE_LENGTHS = (7, 8)
 
@@ -46,32 +38,25 @@ class Strip:
 class TextReader:
     """The text of plates, A-Z and 0-9 (before them the province, in China)."""
 
-    def __init__(self, session: ModelSession) -> None:
-        """Session: of a recogniser whose file holds its alphabet, as RapidOCR exports them."""
-        self._session = session
-        characters = session.metadata.get("character", "").split("\n")
-        # The exporter adds the space after the alphabet of the file.
-        self._alphabet = PlateAlphabet([*characters, " "])
+    def __init__(self, model: TextModel) -> None:
+        """Model: any whose alphabet has A-Z and 0-9.
+
+        Raises:
+            ModelError: its alphabet lacks some of them.
+        """
+        self._model = model
+        try:
+            self._alphabet = PlateAlphabet(model.characters)
+        except ValueError as error:
+            raise ModelError(f"Model {model.model} cannot read plates: {error}.") from error
 
     def read(self, strips: Sequence[Strip]) -> list[Line]:
-        """Read each strip; strips of like width share a batch."""
-        crops = [_straighten(strip) for strip in strips]
-        widths = [padded_width(crop.shape[1]) for crop in crops]
-        return map_by_group(list(zip(crops, widths, strict=True)), widths, self._read_alike, most=_MOST_IN_BATCH)
+        """Read each strip."""
+        return self._model.interpret([_straighten(strip) for strip in strips], self._lines)
 
-    def _read_alike(self, crops: list[tuple[Picture, int]]) -> list[Line]:
-        canvas = np.full((len(crops), HEIGHT, crops[0][1], 3), _GREY, np.uint8)
-        for row, (crop, _) in zip(canvas, crops, strict=True):
-            row[:, : crop.shape[1]] = crop
-        batch = to_batch(list(canvas), colour="BGR", mean=127.5, scale=1 / 127.5)
-        probabilities = self._alphabet.fold(self._session.run(batch)[0])
-        lines = ctc.decode(probabilities, self._alphabet.symbols)
+    def _lines(self, probabilities: FloatArray) -> list[Line]:
+        lines = ctc.decode(self._alphabet.fold(probabilities), self._alphabet.symbols)
         return [without_stray_provinces(line) for line in lines]
-
-
-def padded_width(width: int) -> int:
-    """Columns of the recogniser's input for a crop of that width."""
-    return max(_LEAST_WIDTH, -(-(width + _LEAST_PAD) // _WIDTH_STEP) * _WIDTH_STEP)
 
 
 def strip_width(corners: FloatArray, margin: tuple[float, float] = (0.0, 0.0), least_aspect: float = 0.0) -> int:

@@ -98,6 +98,55 @@ def test_a_model_is_added_checked_and_chosen(models_dir: Path, detector: Path, p
     assert camrec("use", "falls.person", "--default").stdout == "falls.person: yolox_nano_416\n"
 
 
+def test_a_text_model_is_added_with_its_alphabet_and_read(models_dir: Path, picture: Path, tmp_path: Path) -> None:
+    letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+    places = np.zeros((1, 9, len(letters)), np.float32)
+    places[0, np.arange(9), [letters.index(c) for c in "AB-1234__".replace("-", "_")]] = 1
+    reader = write_constant(tmp_path / "reader.onnx", [1, 70, 140, 1], [places], input_type=np.uint8)
+    alphabet = tmp_path / "alphabet.txt"
+    alphabet.write_text("\n".join(letters))
+
+    wrong = camrec("add", reader, "--decoder", "slots", "--labels", letters[10:])
+    assert wrong.returncode == 1
+    assert "The model reads 37 characters, but the alphabet has 27" in wrong.stderr
+    assert not list(models_dir.rglob("*.yaml"))
+
+    added = camrec("add", reader, "--labels", alphabet)
+    assert added.returncode == 0, added.stderr
+    assert "camrec models use plates.text reader" in added.stdout
+    checked = camrec("check", "reader", picture, "--out", tmp_path / "seen.png")
+    assert "text 'AB1234' 1.00" in checked.stdout, checked.stderr
+    drawn = cv2.imread(str(tmp_path / "seen.png"))
+    assert drawn is not None
+    assert (drawn != 90).any(), "the text is drawn"
+    assert camrec("use", "plates.text", "reader").stdout == "plates.text: reader\n"
+
+
+@pytest.mark.data
+def test_a_pose_is_checked_on_the_persons_that_the_detector_finds(
+    models_dir: Path, tmp_path: Path, shared_data: Path
+) -> None:
+    models_dir.mkdir(parents=True)
+    shutil.copy(shared_data / "models" / "movenet_lightning_192_int8.onnx", models_dir)
+    video = cv2.VideoCapture(str(shared_data / "videos" / "one-by-one-person-detection.mp4"))
+    video.set(cv2.CAP_PROP_POS_FRAMES, 100)
+    scene = tmp_path / "walker.png"
+    cv2.imwrite(str(scene), video.read()[1])
+    video.release()
+
+    whole = json.loads(camrec("check", "movenet_lightning_192_int8", scene, "--json").stdout)
+    assert "whole picture" in whole["note"]
+    shutil.copy(shared_data / "models" / "yolox_nano_416.onnx", models_dir)
+    found = json.loads(camrec("check", "yolox_nano_416", scene, "--json").stdout)["detections"]
+    persons = [d["box"] for d in found if d["label"] == "person"]
+    seen = json.loads(camrec("check", "movenet_lightning_192_int8", scene, "--json").stdout)
+    assert len(seen["points"]) == len(persons) > 0
+    x1, y1, x2, y2 = persons[0]
+    sure = [(x, y) for x, y, score in seen["points"][0] if score > 0.3]
+    assert len(sure) > 5
+    assert all(x1 - 20 <= x <= x2 + 20 and y1 - 20 <= y <= y2 + 20 for x, y in sure)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -20,7 +20,8 @@ from inference.motion import DESCRIPTOR_SIZE
 
 Array = npt.NDArray[np.float64]
 
-COMPONENTS, DIMENSIONS, COST, PER_CLIP = 8, 24, 0.3, 60
+PER_CLIP = 60
+"""Descriptors of a clip that the mixture is made of."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,35 @@ class Model:
         return np.stack([self.encode(rows) for rows in clips]) @ self.weights + self.bias
 
 
-def fit(clips: list[Array], labels: Array, weights: Array, vocabulary: Array, seed: int) -> Model:
+@dataclass(frozen=True)
+class Sizes:
+    """What is chosen, not learnt."""
+
+    components: int = 8
+    """Gaussians of the mixture."""
+    dimensions: int = 24
+    """To which the PCA brings a descriptor."""
+    cost: float = 0.3
+    """Of a clip on the wrong side, for the support vector machine."""
+
+
+SHIPPED = Sizes()
+
+
+def fit(clips: list[Array], labels: Array, weights: Array, vocabulary: Array, seed: int, sizes: Sizes) -> Model:
     """Train on clips; ``vocabulary`` marks those of which the Gaussian mixture is made."""
     rng = np.random.default_rng(seed)
     pool = np.concatenate(
         [rows[rng.permutation(len(rows))[:PER_CLIP]] for rows, use in zip(clips, vocabulary, strict=True) if use]
     )
-    pca = PCA(DIMENSIONS, whiten=True, random_state=seed).fit(pool)
+    pca = PCA(sizes.dimensions, whiten=True, random_state=seed).fit(pool)
     axes = pca.components_.T / np.sqrt(pca.explained_variance_)
-    mixture = GaussianMixture(COMPONENTS, covariance_type="diag", random_state=seed, max_iter=30, reg_covar=1e-3).fit(
-        (pool - pca.mean_) @ axes
-    )
+    mixture = GaussianMixture(
+        sizes.components, covariance_type="diag", random_state=seed, max_iter=30, reg_covar=1e-3
+    ).fit((pool - pca.mean_) @ axes)
     parts = (pca.mean_, axes, mixture.weights_, mixture.means_, np.sqrt(mixture.covariances_))
     vectors = np.stack([_encode(rows, *parts) for rows in clips])
-    machine = SVC(C=COST, kernel="linear", class_weight="balanced").fit(vectors, labels, sample_weight=weights)
+    machine = SVC(C=sizes.cost, kernel="linear", class_weight="balanced").fit(vectors, labels, sample_weight=weights)
     return Model(*parts, machine.coef_[0], float(machine.intercept_[0]))
 
 

@@ -26,7 +26,7 @@ from inference.catalogue import ModelStore, sha256_of
 from inference.recognisers.violence import KIND, build_person_gate
 from inference.recognisers.violence_by_motion import describe_clip
 from training.violence.folds import folds_of, is_fight, read_scenes
-from training.violence.model import Array, Model, calibrate, fit, to_onnx
+from training.violence.model import SHIPPED, Array, Model, Sizes, calibrate, fit, to_onnx
 
 METRICS = Path(__file__).with_name("metrics.json")
 SEEDS = range(5)
@@ -59,14 +59,21 @@ def windows_of(path: Path, models: Path) -> list[Window]:
     return windows
 
 
-def train(windows: list[Window], seed: int) -> Model:
+def all_windows(paths: list[Path], models: Path) -> list[Window]:
+    """The windows of all clips, described on all cores."""
+    with ProcessPoolExecutor() as pool:
+        parts = list(pool.map(partial(windows_of, models=models), paths, chunksize=10))
+    return [window for part in parts for window in part]
+
+
+def train(windows: list[Window], seed: int, sizes: Sizes = SHIPPED) -> Model:
     """Fit on these windows; every clip weighs the same."""
     used = [w for w in windows if w.rows is not None and len(w.rows)]
     counts = {w.clip: sum(other.clip == w.clip for other in used) for w in used}
     weights = np.array([1 / counts[w.clip] for w in used])
     labels = np.array([is_fight(w.clip) for w in used], int)
     plain = np.array([not w.mirrored for w in used])
-    return fit([w.rows for w in used], labels, weights / weights.mean(), plain, seed)
+    return fit([w.rows for w in used], labels, weights / weights.mean(), plain, seed, sizes)
 
 
 def decide(model: Model, windows: list[Window]) -> dict[str, float]:
@@ -79,12 +86,14 @@ def decide(model: Model, windows: list[Window]) -> dict[str, float]:
     return best
 
 
-def cross_validate(windows: list[Window], scenes: dict[str, int], seed: int) -> dict[str, float]:
+def cross_validate(
+    windows: list[Window], scenes: dict[str, int], seed: int, sizes: Sizes = SHIPPED
+) -> dict[str, float]:
     """Clip → the decision of the model that saw no clip of its scene."""
     fold_of = folds_of(scenes, seed)
     decisions: dict[str, float] = {}
     for fold in sorted(set(fold_of.values())):
-        model = train([w for w in windows if fold_of[w.clip] != fold], seed)
+        model = train([w for w in windows if fold_of[w.clip] != fold], seed, sizes)
         decisions |= decide(model, [w for w in windows if fold_of[w.clip] == fold])
     return decisions
 
@@ -124,9 +133,7 @@ def main() -> None:
     arguments = parser.parse_args()
     scenes = read_scenes()
     paths = sorted(p for p in arguments.fights.glob("*/*.mp4") if p.stem in scenes)
-    with ProcessPoolExecutor() as pool:
-        parts = list(pool.map(partial(windows_of, models=arguments.models), paths, chunksize=10))
-    windows = [window for part in parts for window in part]
+    windows = all_windows(paths, arguments.models)
     rounds = [cross_validate(windows, scenes, seed) for seed in SEEDS]
     # One sigmoid for all: it has two numbers, learnt from decisions on scenes that were not trained on.
     known = [(d, is_fight(c)) for r in rounds for c, d in r.items() if d > CALM]

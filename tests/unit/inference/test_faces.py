@@ -13,7 +13,8 @@ from inference.decoders.boxes import Boxes
 from inference.decoders.faces import decode_scrfd, decode_yunet
 from inference.images import FloatArray
 from inference.looking import look
-from inference.proposal import Answers, propose
+from inference.proposal import propose
+from inference.questions import Answers
 from inference.session import open_session
 from tests.support.tiny_onnx import write_constant
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.errors import CamrecError
-from inference.proposal import Answers, UnansweredError, propose
+from inference.proposal import propose
+from inference.questions import Answers, UnansweredError
 from inference.session import ModelError
 from tests.support.tiny_onnx import write_constant, write_identity
 

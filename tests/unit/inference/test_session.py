@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from inference.looking import look
-from inference.proposal import Answers, propose
+from inference.proposal import propose
+from inference.questions import Answers
 from inference.session import DeviceError, ModelError, open_session
 from tests.support.tiny_onnx import write_constant, write_identity
 
