@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.report import write_report
-from reid.index import Entry, ExactIndex, Where
+from core.sightings import Where
+from reid.index import Entry, ExactIndex
 
 ROUNDS = 60
 BUDGET = 2.0

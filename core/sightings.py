@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from core.embedding import Embedding
+from core.embedding import Embedding, Vector
 from core.types import EVENT_NAMESPACE
 
 
@@ -23,8 +24,8 @@ class Passage:
     """Of its best pictures, at least one."""
     beside: tuple[str, ...] = ()
     """Other passages seen on the same frame: they cannot be the same person."""
-    travel_s: float = 0.0
-    """Nobody comes from another camera quicker than this."""
+    travel_s: float | None = None
+    """Nobody comes from another camera quicker than this; None: what was learnt counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,55 @@ class Thresholds:
     """At least this alike."""
     margin: float
     """And by so much more than the next identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A passage of somebody who is surely known, as far as travelling goes."""
+
+    identity_id: str
+    camera_id: int
+    started_at: float
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TravelTime:
+    """The quickest way from one camera's view to another's, as those who went it showed."""
+
+    from_camera: int
+    to_camera: int
+    least_s: float
+    """Nobody is quicker; 0: the views overlap, or nearly."""
+    transitions: int
+    """How many it was learnt from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which vectors count. None: any."""
+
+    cameras: Collection[int] | None = None
+    not_camera: int | None = None
+    from_s: float | None = None
+    """Those that ended at or after this time."""
+    to_s: float | None = None
+    """Those that started before this time."""
+    not_keys: Collection[str] = ()
+    not_groups: Collection[str] = ()
+
+
+ANY = Where()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What was found."""
+
+    key: str
+    group: str
+    similarity: float
+    vector: Vector
 
 
 def new_identity_id(passage_id: str) -> str:

@@ -50,8 +50,11 @@ class IdentitySettings(JudgeSettings):
     )
     min_height: int = Field(64, ge=16, le=2000, description="least height of a person in pixels")
     min_score: float = Field(0.5, ge=0, le=1, description="least score of a person in a picture that counts")
-    travel_s: float = Field(
-        0.0, ge=0, le=3600, description="seconds that nobody is quicker than from any other camera to this one"
+    travel_s: float | None = Field(
+        None,
+        ge=0,
+        le=3600,
+        description="seconds that nobody is quicker than from any other camera to this one; null: as learnt",
     )
 
 

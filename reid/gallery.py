@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from core.sightings import Sighting, Thresholds
+from core.embedding import Embedding
+from core.sightings import ANY, Hit, Sighting, Thresholds, TravelTime, Where
 
 
 class Gallery(Protocol):
@@ -34,6 +35,28 @@ class Gallery(Protocol):
 
     def thresholds(self, model: str) -> Thresholds | None:
         """As calibrated on this site; None: not yet."""
+
+    def travel_times(self, camera_id: int) -> Sequence[TravelTime]:
+        """What was learnt of the ways to and from a camera."""
+
+
+class SightingIndex(Protocol):
+    """Search in a gallery, safe for threads. Vectors of different models are never compared.
+
+    Every method raises `UnavailableError` where the gallery cannot be read now.
+    """
+
+    def search(self, embedding: Embedding, most: int, where: Where = ANY) -> list[Hit]:
+        """Of the sightings that count, those most alike, best first; the group of a hit is its identity."""
+
+    def identities(self, embedding: Embedding, *wheres: Where) -> set[str]:
+        """The identities with a sighting of this embedding's model that counts by one of these."""
+
+    def identities_of(self, embedding: Embedding, sightings: tuple[str, ...]) -> set[str]:
+        """Whose these sightings are, as far as they are of this embedding's model."""
+
+    def refresh(self) -> None:
+        """Forget what was erased and learn what was written."""
 
 
 class MemoryGallery:
@@ -80,3 +103,7 @@ class MemoryGallery:
     def thresholds(self, model: str) -> Thresholds | None:  # noqa: ARG002
         """Always None: not calibrated."""
         return None
+
+    def travel_times(self, camera_id: int) -> list[TravelTime]:  # noqa: ARG002
+        """Always empty: nothing was learnt."""
+        return []

@@ -6,7 +6,7 @@ milliseconds, finds what is there, and takes any filter.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.embedding import Vector
+from core.sightings import ANY, Hit, Where
 
 Mask = npt.NDArray[np.bool_]
 
@@ -34,33 +35,6 @@ class Entry:
     ended_at: float
     vector: Vector
     """(D,), of length 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which vectors count. None: any."""
-
-    cameras: Collection[int] | None = None
-    not_camera: int | None = None
-    from_s: float | None = None
-    """Those that ended at or after this time."""
-    to_s: float | None = None
-    """Those that started before this time."""
-    not_keys: Collection[str] = ()
-    not_groups: Collection[str] = ()
-
-
-ANY = Where()
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """What was found."""
-
-    key: str
-    group: str
-    similarity: float
-    vector: Vector
 
 
 class ExactIndex:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from core.embedding import Embedding
-from core.sightings import Sighting
+from core.sightings import ANY, Hit, Sighting, Where
 from reid.gallery import Gallery
-from reid.index import ANY, Entry, ExactIndex, Hit, Where
+from reid.index import Entry, ExactIndex
 
 OVERLAP_S = 10.0
 """A writer stamps a row and may then wait for the database's lock, so what was written lately is read again."""
@@ -39,10 +39,10 @@ class LiveIndex:
         with self._current(embedding) as index:
             return index.search(embedding.vector, most, where)
 
-    def identities(self, embedding: Embedding, where: Where) -> set[str]:
-        """The identities with a sighting of this embedding's model that counts."""
+    def identities(self, embedding: Embedding, *wheres: Where) -> set[str]:
+        """The identities with a sighting of this embedding's model that counts by one of these."""
         with self._current(embedding) as index:
-            return index.groups(where)
+            return {group for where in wheres for group in index.groups(where)}
 
     def identities_of(self, embedding: Embedding, sightings: tuple[str, ...]) -> set[str]:
         """Whose these sightings are, as far as they are of this embedding's model."""

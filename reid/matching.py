@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.embedding import Embedding
-from core.sightings import Passage, Recognised, Sighting, Thresholds, new_identity_id
+from core.sightings import Hit, Passage, Recognised, Sighting, Thresholds, Where, new_identity_id
 from reid.aggregation import aggregate
-from reid.gallery import Gallery
-from reid.index import Hit, Where
-from reid.live_index import LiveIndex
+from reid.gallery import Gallery, SightingIndex
+from reid.travel import out_of_reach
 
 DEFAULT_THRESHOLDS = Thresholds(similarity=0.75, margin=0.05)
 """Rather two identities for one person, which one merge mends, than two persons in one. Calibrate on the site."""
@@ -20,7 +19,7 @@ MOST_HITS = 50
 class Matcher:
     """Finds or makes the identity of each passage, and writes the passage into the gallery."""
 
-    def __init__(self, gallery: Gallery, index: LiveIndex) -> None:
+    def __init__(self, gallery: Gallery, index: SightingIndex) -> None:
         self._gallery = gallery
         self._index = index
 
@@ -70,15 +69,9 @@ class Matcher:
     def _impossible(self, passage: Passage, embedding: Embedding) -> set[str]:
         """Identities seen beside this person, or on another camera at a time from which nobody gets here."""
         impossible = self._index.identities_of(embedding, passage.beside)
-        if passage.travel_s > 0:
-            impossible |= self._index.identities(
-                embedding,
-                Where(
-                    not_camera=passage.camera_id,
-                    from_s=passage.started_at - passage.travel_s,
-                    to_s=passage.ended_at + passage.travel_s,
-                ),
-            )
+        learnt = self._gallery.travel_times(passage.camera_id) if passage.travel_s is None else ()
+        if elsewhere := out_of_reach(passage, learnt):
+            impossible |= self._index.identities(embedding, *elsewhere)
         return impossible
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.embedding import Embedding
-from core.sightings import Sighting, Thresholds
+from core.sightings import Sighting, Thresholds, TravelTime
 from storage.database import Database
 from storage.models import CameraRow, IdentityRow, IdentityVectorRow, ReidThresholdsRow, SightingRow
+from storage.travel_times import TravelTimeStore
 
 
 class GalleryStore:
@@ -44,15 +45,7 @@ class GalleryStore:
                 similarity=sighting.similarity,
                 changed_at=time.time(),
             )
-            embedding = sighting.embedding
-            _insert_once(
-                session,
-                IdentityVectorRow,
-                sighting_id=sighting.id,
-                model=embedding.model,
-                values=embedding.values,
-                quality=embedding.quality,
-            )
+            _insert_vector(session, sighting)
 
     def update(self, sighting: Sighting) -> bool:
         """Change period and embedding of a sighting; whose it is stays. False where it is there no more.
@@ -66,8 +59,11 @@ class GalleryStore:
             if row is None or vector is None:
                 return False
             row.started_at, row.ended_at, row.changed_at = sighting.started_at, sighting.ended_at, time.time()
-            vector.model, vector.values = sighting.embedding.model, sighting.embedding.values
-            vector.quality = sighting.embedding.quality
+            embedding = sighting.embedding
+            if (vector.model, vector.values) != (embedding.model, embedding.values):
+                # A new row, not a changed one: pgvector's copy beside the values goes with the old one.
+                session.execute(delete(IdentityVectorRow).where(IdentityVectorRow.sighting_id == sighting.id))
+                _insert_vector(session, sighting)
             return True
 
     def get(self, sighting_id: str) -> Sighting | None:
@@ -104,6 +100,10 @@ class GalleryStore:
             row = session.get(ReidThresholdsRow, model)
             return None if row is None else Thresholds(row.similarity, row.margin)
 
+    def travel_times(self, camera_id: int) -> list[TravelTime]:
+        """What was learnt of the ways to and from a camera."""
+        return TravelTimeStore(self._database).of_camera(camera_id)
+
     def set_thresholds(self, model: str, thresholds: Thresholds) -> None:
         """Keep what a calibration found."""
         with self._database.write() as session:
@@ -120,6 +120,18 @@ class GalleryStore:
 def _with_vectors() -> Select[SightingRow, IdentityVectorRow]:
     return select(SightingRow, IdentityVectorRow).join(
         IdentityVectorRow, IdentityVectorRow.sighting_id == SightingRow.id
+    )
+
+
+def _insert_vector(session: Session, sighting: Sighting) -> None:
+    embedding = sighting.embedding
+    _insert_once(
+        session,
+        IdentityVectorRow,
+        sighting_id=sighting.id,
+        model=embedding.model,
+        values=embedding.values,
+        quality=embedding.quality,
     )
 
 

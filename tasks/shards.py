@@ -18,6 +18,7 @@ from core.lease import Lease
 from core.recognitions import events_queue
 from core.redis_client import connect_redis
 from core.settings import Settings
+from storage.backup.redis_state import load_redis_state
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
@@ -173,13 +174,15 @@ def start(settings: Settings, worker: Any, queues: Sequence[str]) -> None:
     database = Database(settings)
     database.migrate()
     plate_lists = CurrentPlateLists(PlateListStore(database))
+    client = connect_redis(settings)
+    _go_on_from_backup(settings, client)
     tools = JudgingTools(
-        client=connect_redis(settings),
+        client=client,
         cameras=CameraSettings(CameraStore(database, Secrets(settings.data))),
         events=EventStore(database),
         evidence=FrameStore(settings).evidence,
         media=Media(settings.media_dir),
-        matchers={"plates": plate_lists, "reid": gallery_matcher(database)},
+        matchers={"plates": plate_lists, "reid": gallery_matcher(settings, database)},
     )
     _keeper = ShardKeeper(queues, tools, [plate_lists.refresh])
     worker.concurrency = 1  # whatever -c says: the observations of a camera are judged in order
@@ -187,6 +190,15 @@ def start(settings: Settings, worker: Any, queues: Sequence[str]) -> None:
     for queue in queues:
         worker.app.amqp.queues.deselect(queue)
     _keeper.start()
+
+
+def _go_on_from_backup(settings: Settings, client: redis.Redis) -> None:
+    """Before a lease is taken: the checkpoints and epochs of a restored backup, where there are some."""
+    try:
+        if load_redis_state(settings.data, client):
+            log.info("the judges go on from the checkpoints of the restored backup")
+    except (redis.RedisError, CamrecError, OSError) as error:
+        log.warning("checkpoints of the restored backup are not loaded: %s", error)
 
 
 def stop() -> None:

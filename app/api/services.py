@@ -20,14 +20,13 @@ from app.api.redis_link import RedisLink
 from app.api.streams import StreamPool
 from core.clock import Clock, SystemClock
 from core.settings import Settings
-from reid.live_index import LiveIndex
+from reid.gallery import SightingIndex
 from storage.cameras import CameraStore
 from storage.clips.events import EventClips
 from storage.clips.store import ClipStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.frames.store import FrameStore
-from storage.gallery import GalleryStore
 from storage.identities import IdentityStore
 from storage.kept_frames import KeptFrameStore
 from storage.media import Media
@@ -37,7 +36,9 @@ from storage.retention.locks import KeepLockStore
 from storage.retention.rules import RetentionRuleStore
 from storage.secrets import Secrets
 from storage.segments import SegmentStore
+from storage.travel_times import TravelTimeStore
 from storage.users import UserStore
+from tasks.gallery_index import open_index
 
 _EXTENSION = "camrec"
 
@@ -55,7 +56,8 @@ class Services:
     events: EventStore
     plate_lists: PlateListStore
     identities: IdentityStore
-    gallery: LiveIndex
+    gallery: SightingIndex
+    travel_times: TravelTimeStore
     persons: PersonLook
     kept_frames: KeptFrameStore
     segments: SegmentStore
@@ -105,7 +107,8 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
         events=EventStore(database),
         plate_lists=PlateListStore(database),
         identities=IdentityStore(database),
-        gallery=LiveIndex(GalleryStore(database)),
+        gallery=open_index(database, settings.gallery),
+        travel_times=TravelTimeStore(database),
         persons=PersonLook(settings),
         kept_frames=KeptFrameStore(database),
         segments=segments,

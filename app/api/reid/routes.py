@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import request
+from flask.views import MethodView
 from flask_smorest.fields import Upload  # type: ignore[import-untyped]
 from marshmallow import fields, validate
 
@@ -15,8 +16,8 @@ from app.api.events.schemas import QueryCameraId
 from app.api.fields import PeriodSchema, Schema, limit_field
 from app.api.identities.schemas import SightingSchema
 from app.api.services import services
+from core.sightings import Where
 from core.types import Detection
-from reid.index import Where
 from storage.media import decode_jpeg
 
 MAX_PICTURE_BYTES = 10_000_000
@@ -67,6 +68,52 @@ class SearchResultSchema(Schema):
 
     persons = fields.List(fields.Nested(PersonSchema), required=True)
     items = fields.List(fields.Nested(FoundSchema), required=True)
+
+
+class TravelTimeSchema(Schema):
+    """The quickest way between two cameras, as learnt from people who went it."""
+
+    from_camera = fields.Integer(required=True)
+    to_camera = fields.Integer(required=True)
+    least_s = fields.Float(metadata={"description": "nobody who is seen sooner is taken for the same person"})
+    transitions = fields.Integer(metadata={"description": "how many it was learnt from"})
+
+
+class TravelTimesSchema(Schema):
+    """All travel times."""
+
+    items = fields.List(fields.Nested(TravelTimeSchema), required=True)
+
+
+class ForgetQuerySchema(Schema):
+    """Which travel times."""
+
+    camera_id = QueryCameraId(metadata={"description": "only those of ways to and from this camera"})
+
+
+@blp.route("/travel-times")
+class TravelTimes(MethodView):
+    """Travel times."""
+
+    @blp.role("operator")
+    @blp.response(200, TravelTimesSchema)
+    def get(self) -> dict[str, Any]:
+        """List travel times.
+
+        They hold for cameras whose setting `travel_s` is not set.
+        """
+        return {"items": services().travel_times.all()}
+
+    @blp.role("admin")
+    @blp.arguments(ForgetQuerySchema, location="query")
+    @blp.response(204)
+    def delete(self, query: dict[str, Any]) -> None:
+        """Forget travel times.
+
+        They are learnt again, from people who pass from now on: of use after a camera or a door was moved.
+        """
+        made = services()
+        made.travel_times.forget(query.get("camera_id"), made.clock.now())
 
 
 @blp.route("/search", methods=["POST"])

@@ -59,6 +59,8 @@ ROUTES = [
     ("POST", "/identities/{identity_id}/merge", "operator"),
     ("POST", "/identities/{identity_id}/split", "operator"),
     ("POST", "/reid/search", "operator"),
+    ("GET", "/reid/travel-times", "operator"),
+    ("DELETE", "/reid/travel-times", "admin"),
     ("GET", "/clips", "viewer"),
     ("POST", "/clips", "operator"),
     ("GET", "/clips/{clip_id}", "viewer"),

@@ -7,12 +7,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from werkzeug.test import TestResponse
 
 from app.cli.media_files import read_picture
 from core.settings import Settings
-from core.sightings import Passage
+from core.sightings import Passage, TravelTime
 from core.types import Event, FrameRef, event_id
 from inference.catalogue import ModelStore
 from inference.recognisers.reid import build_reid_recogniser
@@ -25,6 +27,7 @@ from storage.events import EventStore
 from storage.gallery import GalleryStore
 from storage.media import Media
 from storage.secrets import Secrets
+from storage.travel_times import TravelTimeStore
 from tests.support.api_client import ApiClient, code_of
 
 NOON = 1_795_521_600.0
@@ -72,6 +75,23 @@ def test_a_picture_finds_the_passages_of_the_person(operator: ApiClient, people:
     assert code_of(search(operator, b"no picture")) == (422, "bad_picture")
 
 
+def test_of_two_persons_in_a_picture_one_or_all_are_searched(operator: ApiClient, people: Path) -> None:
+    scene = np.full((480, 640, 3), 127, np.uint8)
+    for name, left in (("00_2", 80), ("04_2", 400)):
+        person = read_picture(people / f"{name}.jpg")
+        scene[50:430, left : left + 140] = cv2.resize(person, (140, 380))
+    picture = cv2.imencode(".png", scene)[1].tobytes()
+    every = search(operator, picture, limit=3).get_json()
+    lefts = [person["box"][0] for person in every["persons"]]
+    assert sorted(lefts) == pytest.approx([80, 400], abs=15)
+    assert {item["person"] for item in every["items"]} == {0, 1}
+    for number, left in enumerate(lefts):
+        found = search(operator, picture, person=number).get_json()["items"]
+        assert {item["person"] for item in found} == {number}
+        hours = sorted(item["sighting"]["started_at"][11:13] for item in found if item["similarity"] > 0.75)
+        assert hours == (["12", "13"] if left < 300 else ["14"])
+
+
 def test_naming_the_time_line_and_erasing(
     operator: ApiClient, admin: ApiClient, people: Path, database: Database, settings: Settings
 ) -> None:
@@ -102,6 +122,19 @@ def test_merging_and_splitting(operator: ApiClient, people: Path) -> None:
     assert (split.status_code, split.get_json()["sightings"]) == (201, 1)
     again = operator.post(f"/identities/{early['id']}/split", {"sightings": [late["newest_event"]]})
     assert code_of(again) == (422, "bad_split")
+
+
+def test_travel_times_are_shown_and_forgotten(
+    operator: ApiClient, admin: ApiClient, people: Path, database: Database
+) -> None:
+    TravelTimeStore(database).learn([TravelTime(1, 2, 12.5, 40), TravelTime(2, 1, 3.0, 20)], NOON)
+    shown = operator.get("/reid/travel-times").get_json()["items"]
+    assert shown[0] == {"from_camera": 1, "to_camera": 2, "least_s": 12.5, "transitions": 40}
+    assert code_of(operator.delete("/reid/travel-times"))[0] == 403
+    assert admin.delete("/reid/travel-times", query_string={"camera_id": 77}).status_code == 204
+    assert len(operator.get("/reid/travel-times").get_json()["items"]) == 2
+    assert admin.delete("/reid/travel-times", query_string={"camera_id": 2}).status_code == 204
+    assert operator.get("/reid/travel-times").get_json()["items"] == []
 
 
 def test_who_may(viewer: ApiClient, operator: ApiClient, database: Database) -> None:

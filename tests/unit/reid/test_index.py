@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.embedding import Vector
-from reid.index import ANY, Entry, ExactIndex, Where
+from core.sightings import ANY, Where
+from reid.index import Entry, ExactIndex
 
 DIMENSIONS = 8
 

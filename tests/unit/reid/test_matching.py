@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.embedding import Embedding, Vector
-from core.sightings import Passage
+from core.sightings import Passage, TravelTime
 from reid.aggregation import aggregate
 from reid.calibration import TooFewPairsError, calibrate, pairs
 from reid.gallery import MemoryGallery
@@ -30,7 +30,7 @@ def passage(
     at: float | None = None,
     model: str = MODEL,
     beside: tuple[int, ...] = (),
-    travel_s: float = 0.0,
+    travel_s: float | None = None,
 ) -> Passage:
     at = 100.0 * number if at is None else at
     crops = (look(degrees, model),)
@@ -70,6 +70,32 @@ def test_whose_the_second_passage_is(matcher: Matcher, second: Passage, is_same:
     assert first.similarity is None
     assert (found.identity_id == first.identity_id) is is_same
     assert (found.similarity is not None) is is_same
+
+
+class Learnt(MemoryGallery):
+    """A gallery of a site where the way from camera 1 to camera 9 takes 30 s, and nobody knows of the way back."""
+
+    def travel_times(self, camera_id: int) -> list[TravelTime]:
+        return [TravelTime(1, 9, 30.0, 20)] if camera_id in {1, 9} else []
+
+
+@pytest.mark.parametrize(
+    ("second", "is_same"),
+    [
+        pytest.param(passage(2, 0, camera_id=9, at=115.0), False, id="too soon by what was learnt"),
+        pytest.param(passage(2, 0, camera_id=9, at=150.0), True, id="time enough by what was learnt"),
+        pytest.param(passage(2, 0, camera_id=9, at=115.0, travel_s=0.0), True, id="what is set overrides: any time"),
+        pytest.param(passage(2, 0, camera_id=9, at=150.0, travel_s=60.0), False, id="what is set overrides: longer"),
+        pytest.param(passage(2, 0, camera_id=8, at=115.0), True, id="a camera of which nothing is known"),
+        pytest.param(passage(2, 0, camera_id=9, at=80.0), True, id="the way back, of which nothing is known"),
+        pytest.param(passage(2, 0, camera_id=9, at=105.0), False, id="on both at once"),
+    ],
+)
+def test_learnt_travel_times_rule_out(second: Passage, is_same: bool) -> None:
+    gallery = Learnt()
+    matcher = Matcher(gallery, LiveIndex(gallery))
+    first = matcher.identify(passage(1, 0))
+    assert (matcher.identify(second).identity_id == first.identity_id) is is_same
 
 
 def test_between_two_strangers_nobody_is_chosen(matcher: Matcher) -> None:
