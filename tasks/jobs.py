@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import socket
 
+from core.camera_counts import forget_removed_cameras
 from core.clock import SystemClock
+from core.redis_client import connect_redis
 from core.settings import Settings, get_settings
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.identities import IdentityStore
 from storage.media import Media
 from storage.retention.passes import RetentionPass
+from storage.secrets import Secrets
 from tasks.application import app
 
 log = logging.getLogger(__name__)
@@ -34,6 +38,18 @@ def expire_media() -> dict[str, int]:
     if any(removed.values()):
         log.info("expired %s", ", ".join(f"{count} {name}" for name, count in removed.items() if count))
     return removed
+
+
+@app.task(name="jobs.forget_removed_cameras", acks_late=True)
+def forget_cameras() -> int:
+    """Remove the counters of cameras that are gone, and that frames under way brought back; returns how many."""
+    settings = get_settings()
+    database = Database(settings)
+    try:
+        with connect_redis(settings) as client:
+            return forget_removed_cameras(client, CameraStore(database, Secrets(settings.data)).versions)
+    finally:
+        database.close()
 
 
 def expire(settings: Settings, database: Database, now: float) -> dict[str, int]:

@@ -151,7 +151,7 @@ def remove(camera: str, purge: bool, yes: bool) -> None:
             all_of_it = " with its events and frames" if purge else ""
             click.confirm(f"Remove camera {found.id} {found.name}{all_of_it}?", abort=True)
         files = services.cameras.remove(found.id, purge)
-        services.announce(found.id)
+        services.announce_removal(found.id)
         try:
             services.media.remove(files)
         except OSError as error:
@@ -211,7 +211,7 @@ def import_(
         put = services.cameras.replace_all if only else services.cameras.merge
         stored = put(wanted, dry_run)
         if not dry_run:
-            services.announce("*")
+            services.announce_removal("*")
     added = sum(c.id not in known for c in stored)
     unchanged = sum(c.id in known and known[c.id].version == c.version for c in stored)
     removed = len(known.keys() - {c.id for c in stored}) if only else 0

@@ -10,6 +10,7 @@ from typing import Literal
 
 import redis
 
+from core.camera_counts import forget_removed_cameras
 from core.errors import UnavailableError
 from core.keys import CAMERAS_CHANGED
 from core.redis_client import connect_redis
@@ -38,6 +39,12 @@ class Services:
         """Tell capture and API what changed. Best effort: without Redis, capture sees it in the database soon."""
         with contextlib.suppress(redis.RedisError, UnavailableError):
             connect_redis(self.settings, REDIS_TIMEOUT_S).publish(CAMERAS_CHANGED, str(camera_id))
+
+    def announce_removal(self, camera_id: int | Literal["*"]) -> None:
+        """As `announce`, and remove the camera's counters; where that fails, a job does it that looks now and then."""
+        self.announce(camera_id)
+        with contextlib.suppress(redis.RedisError, UnavailableError):
+            forget_removed_cameras(connect_redis(self.settings, REDIS_TIMEOUT_S), self.cameras.versions)
 
 
 def find_camera(services: Services, id_or_name: str) -> Camera:

@@ -175,6 +175,19 @@ def test_changes_are_announced_and_states_shown(cli: Cli, redis_url: str, redis_
     assert [c["state"] for c in cli.listed()] == ["streaming"]
 
 
+@pytest.mark.parametrize("how", ["remove", "import --replace"])
+def test_counters_go_with_the_camera(cli: Cli, redis_url: str, redis_client: redis.Redis, how: str) -> None:
+    cli.redis_url = redis_url
+    for name in ("gate", "yard"):
+        cli("cameras", "add", name, "rtsp://192.0.2.1/")
+    redis_client.hset(keys.SERVED, mapping={"plates:1": 3, "plates:2": 4})
+    if how == "remove":
+        cli("cameras", "remove", "gate", "--yes")
+    else:
+        cli("cameras", "import", "--replace", "--format", "csv", "-", stdin="id,name,url\n2,yard,rtsp://192.0.2.1/\n")
+    assert redis_client.hgetall(keys.SERVED) == {b"plates:2": b"4"}
+
+
 def test_without_redis_everything_but_the_state_is_there(cli: Cli) -> None:
     cli.redis_url = "redis://:geheim@127.0.0.1:1/0"
     cli("cameras", "add", "gate", URL)

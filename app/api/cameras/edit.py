@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,8 @@ from app.api.errors import ApiError, RedisUnavailableError
 from app.api.services import Services
 from app.camera_fields import camera_fields, check_model_choices
 from core import keys
+from core.camera_counts import forget_removed_cameras
+from core.errors import UnavailableError
 from core.types import Zone
 from events.geometry import check_polygon
 from storage.camera import Camera
@@ -67,14 +70,14 @@ def patch(services: Services, camera_id: int, fields: Fields, if_match: ETags) -
 def replace_all(services: Services, items: Sequence[Fields]) -> list[Camera]:
     """Make these the only cameras."""
     cameras = services.cameras.replace_all([_camera(services, fields) for fields in items])
-    announce(services, "*")
+    _announce_removal(services, "*")
     return sorted(cameras, key=lambda camera: camera.id)
 
 
 def remove(services: Services, camera_id: int, purge: bool, if_match: ETags) -> None:
     """Remove a camera; ``purge``: with its events, kept frames and their files."""
     files = services.cameras.remove(camera_id, purge, lambda camera: _check_version(camera, if_match))
-    announce(services, camera_id)
+    _announce_removal(services, camera_id)
     try:
         services.media.remove(files)
     except OSError as error:
@@ -98,6 +101,13 @@ def announce(services: Services, camera_id: int | Literal["*"]) -> None:
         services.redis.publish(keys.CAMERAS_CHANGED, str(camera_id))
     except (redis.RedisError, RedisUnavailableError) as error:
         _log.warning("Change of camera %s not announced, capture polls the database: %s", camera_id, error)
+
+
+def _announce_removal(services: Services, camera_id: int | Literal["*"]) -> None:
+    """As `announce`, and remove the camera's counters; where that fails, a job does it that looks now and then."""
+    announce(services, camera_id)
+    with contextlib.suppress(redis.RedisError, UnavailableError):
+        forget_removed_cameras(services.redis, services.cameras.versions)
 
 
 def etag(camera: Camera) -> dict[str, str]:
