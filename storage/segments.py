@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import CursorResult, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.database import Database
@@ -86,9 +86,9 @@ class SegmentStore:
             return 0
         with self._database.write() as session:
             insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-            statement = insert(SegmentRow.__table__).on_conflict_do_nothing(index_elements=["path"])
-            # One statement, many rows, and no ORM: a tenth of the time.
-            return cast("CursorResult[Any]", session.connection().execute(statement, rows)).rowcount
+            statement = insert(SegmentRow).on_conflict_do_nothing(index_elements=["path"]).returning(SegmentRow.id)
+            # One statement for all rows, and no ORM: a fraction of the time.
+            return len(session.connection().execute(statement, rows).all())
 
     def between(self, camera_id: int, from_s: float, to_s: float) -> list[Segment]:
         """Segments of a camera that hold something of ``from_s <= t < to_s``, in order."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
+
+from av.packet import Packet
 
 from capture.recorder.arrival import Arrival
 from capture.recorder.bitstream import HEAD_BYTES, is_annex_b, parameter_sets, starts_picture
@@ -15,7 +17,8 @@ _MAX_GUESS_S = 1.0
 class Picture(NamedTuple):
     """One encoded picture. (Tuples are made three times as fast as frozen dataclasses.)"""
 
-    data: bytes
+    data: bytes | Packet[Any]
+    """Of the packet itself where it is one picture: a copy less."""
     dts: int | None
     """In ticks; None where the camera gave none."""
     pts: int | None
@@ -23,6 +26,10 @@ class Picture(NamedTuple):
     at_s: float
     parameters: bytes = b""
     """Parameter sets that come with a key frame."""
+
+    def to_packet(self) -> Packet[Any]:
+        """A packet of its own, without times."""
+        return Packet(cast(bytes, self.data))  # PyAV takes any buffer, its types know fewer
 
 
 class AccessUnits:
@@ -41,7 +48,7 @@ class AccessUnits:
         held = self._held
         head = bytes(memoryview(arrival.packet)[:HEAD_BYTES]) if self._is_annex_b else b""
         if held is not None and self._is_annex_b and not starts_picture(head, self._codec):
-            self._held = held._replace(data=held.data + bytes(arrival.packet))
+            self._held = held._replace(data=bytes(held.data) + bytes(arrival.packet))
             return None
         self._held = new = self._picture(arrival, head)
         if held is None or held.dts is not None or new.dts is None:
@@ -63,4 +70,4 @@ class AccessUnits:
         dts = pts if packet.dts is None else round(packet.dts * scale)
         is_key = packet.is_keyframe
         parameters = parameter_sets(head, self._codec) if is_key and head else b""
-        return Picture(bytes(packet), dts, pts, is_key, arrival.at_s, parameters)
+        return Picture(packet, dts, pts, is_key, arrival.at_s, parameters)

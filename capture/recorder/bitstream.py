@@ -22,9 +22,9 @@ def parameter_sets(head: bytes, codec: str) -> bytes:
     wanted = _H264_PARAMETERS if codec == "h264" else _HEVC_PARAMETERS
     found = []
     for unit in _units(head):
-        if _is_slice(unit, codec):
+        if _is_slice(unit[0], codec):
             break
-        if _kind(unit, codec) in wanted:
+        if _kind(unit[0], codec) in wanted:
             found.append(b"\x00" + _START + unit)
     return b"".join(found)
 
@@ -36,9 +36,12 @@ def starts_picture(head: bytes, codec: str) -> bool:
     ``first_slice_segment_in_pic_flag`` in H.265.
     """
     header_bytes = 1 if codec == "h264" else 2
-    for unit in _units(head):
-        if _is_slice(unit, codec) and len(unit) > header_bytes:
-            return bool(unit[header_bytes] & 0x80)
+    # Done for every packet of every camera: no unit is copied, and only the beginnings are looked for.
+    start = head.find(_START) + 3
+    while start > 2 and start + header_bytes < len(head):
+        if _is_slice(head[start], codec):
+            return bool(head[start + header_bytes] & 0x80)
+        start = head.find(_START, start) + 3
     return True
 
 
@@ -54,9 +57,9 @@ def _units(head: bytes) -> Iterator[bytes]:
         start = end
 
 
-def _kind(unit: bytes, codec: str) -> int:
-    return unit[0] & 0x1F if codec == "h264" else (unit[0] >> 1) & 0x3F
+def _kind(header: int, codec: str) -> int:
+    return header & 0x1F if codec == "h264" else (header >> 1) & 0x3F
 
 
-def _is_slice(unit: bytes, codec: str) -> bool:
-    return _kind(unit, codec) in _H264_SLICES if codec == "h264" else _kind(unit, codec) < 32
+def _is_slice(header: int, codec: str) -> bool:
+    return _kind(header, codec) in _H264_SLICES if codec == "h264" else _kind(header, codec) < 32

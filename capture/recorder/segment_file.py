@@ -173,7 +173,7 @@ class SegmentFile:
     def _write_held(self, until: int) -> None:
         picture, place = self._held
         self._step = until - place.dts
-        packet = Packet(picture.data)
+        packet = picture.to_packet()
         packet.is_keyframe = picture.is_key
         packet.duration = self._step
         self._mux(packet, self._video, place.dts, place.pts)

@@ -12,6 +12,9 @@ SMALL_STEP_BACK_S = 0.5
 """Pictures out of order by no more are put one tick after the other."""
 MAX_REORDER_S = 5.0
 """No encoder shows a picture that long after it was decoded."""
+_MAX_STEP, _SMALL_STEP_BACK, _MAX_REORDER = (
+    round(seconds * TICKS_PER_S) for seconds in (MAX_STEP_S, SMALL_STEP_BACK_S, MAX_REORDER_S)
+)
 _WRAPS = (1 << 32, 1 << 33)
 """Widths of the timestamps of RTP (RFC 3550, 5.1) and MPEG-TS (ISO/IEC 13818-1, 2.4.3.7)."""
 
@@ -35,22 +38,22 @@ class Timeline:
 
     def place(self, picture: Picture) -> Place:
         """Where the next picture in the order of decoding stands."""
-        last, waited_s = self._last, min(max(picture.at_s - self._last_at_s, 0.0), MAX_STEP_S)
-        is_jump = False
+        last, is_jump = self._last, False
         if last is None:
             self._offset = -(picture.dts or 0)
             dts = 0
         elif picture.dts is None:
-            dts = last + _ticks(waited_s)
+            dts = last + self._waited(picture)
         else:
             dts = picture.dts + self._offset
-            if not -_ticks(SMALL_STEP_BACK_S) <= dts - last <= _ticks(MAX_STEP_S):
-                wrap = next((w for w in _WRAPS if 0 < dts + w - last <= _ticks(MAX_STEP_S)), None)
+            if not -_SMALL_STEP_BACK <= dts - last <= _MAX_STEP:
+                wrap = next((w for w in _WRAPS if 0 < dts + w - last <= _MAX_STEP), None)
                 is_jump = wrap is None
-                moved = last + _ticks(waited_s) if wrap is None else dts + wrap
+                moved = last + self._waited(picture) if wrap is None else dts + wrap
                 self._offset += moved - dts
                 dts = moved
-            dts = max(dts, last + 1)
+            if dts <= last:
+                dts = last + 1
         self._last, self._last_at_s = dts, picture.at_s
         return Place(dts, self._shown(picture, dts), is_jump)
 
@@ -58,12 +61,12 @@ class Timeline:
         """Where a timestamp of another stream of the same connection stands."""
         return ticks + self._offset
 
+    def _waited(self, picture: Picture) -> int:
+        """Since the picture before, by our own clock."""
+        return round(min(max(picture.at_s - self._last_at_s, 0.0), MAX_STEP_S) * TICKS_PER_S)
+
     def _shown(self, picture: Picture, dts: int) -> int:
         if picture.pts is None or picture.dts is None:
             return dts
         delay = picture.pts - picture.dts
-        return dts + delay if 0 <= delay <= _ticks(MAX_REORDER_S) else dts
-
-
-def _ticks(seconds: float) -> int:
-    return round(seconds * TICKS_PER_S)
+        return dts + delay if 0 <= delay <= _MAX_REORDER else dts

@@ -11,7 +11,6 @@ from typing import cast
 import av
 from av.codec.context import CodecContext
 from av.error import FFmpegError
-from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
 from capture.recorder.access_units import TICKS_PER_S, AccessUnits, Picture
@@ -260,5 +259,5 @@ def _size(connection: Connection, parameters: bytes, picture: Picture) -> tuple[
 
 
 def _decoded(decoder: VideoCodecContext, picture: Picture) -> Iterator[av.VideoFrame]:
-    yield from decoder.decode(Packet(picture.data))
+    yield from decoder.decode(picture.to_packet())
     yield from decoder.decode(None)

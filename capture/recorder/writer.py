@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +22,8 @@ MAX_WAITING_BYTES = 128_000_000
 INTERVAL_S = 0.5
 """Packets are written in batches: waking a thread for each would cost more than writing it."""
 
-_Item = tuple[int, Arrival | None, RetentionClass]
+_Item = tuple[Arrival | None, RetentionClass]
+"""None: what comes next does not follow what came before."""
 
 
 @dataclass(slots=True)
@@ -60,7 +62,8 @@ class Writer:
         """
         self._media, self._node, self._disk, self._committer, self._drops = media, node, disk, committer, drops
         self._lock = threading.Lock()
-        self._items: list[_Item] = []
+        self._items: defaultdict[int, list[_Item]] = defaultdict(list)
+        """By camera: one file after another is written, which is faster than a packet of each in turn."""
         self._waiting_bytes = 0
         self._interrupted: set[int] = set()
         """Cameras of which packets were dropped: they go on with a key frame."""
@@ -97,18 +100,18 @@ class Writer:
             if camera_id in self._interrupted and arrival.starts_group and not is_full:
                 self._interrupted.discard(camera_id)
             if not is_full and camera_id not in self._interrupted:
-                self._items.append((camera_id, arrival, retention_class))
+                self._items[camera_id].append((arrival, retention_class))
                 self._waiting_bytes += size
                 return
             if camera_id not in self._interrupted:
                 self._interrupted.add(camera_id)
-                self._items.append((camera_id, None, retention_class))
+                self._items[camera_id].append((None, retention_class))
         self._drops.count(camera_id, "record_busy")
 
     def end(self, camera_id: int) -> None:
         """What comes next does not follow what came before."""
         with self._lock:
-            self._items.append((camera_id, None, "continuous"))
+            self._items[camera_id].append((None, "continuous"))
 
     def _run(self) -> None:
         while not self._stopped.wait(INTERVAL_S):
@@ -116,43 +119,43 @@ class Writer:
             self._write_waiting()
         self._write_waiting()
         for camera_id in list(self._tracks):
-            self._handle(camera_id, None, "continuous")
+            self._write(camera_id, [(None, "continuous")])
 
     def _write_waiting(self) -> None:
         with self._lock:
-            items, self._items = self._items, []
-        for camera_id, arrival, retention_class in items:
+            waiting, self._items = self._items, defaultdict(list)
+        for camera_id, items in waiting.items():
+            self._write(camera_id, items)
+            written = sum(arrival.packet.size for arrival, _ in items if arrival is not None)
+            with self._lock:
+                self._waiting_bytes -= written
+
+    def _write(self, camera_id: int, items: list[_Item]) -> None:
+        figures, has_room = self.figures(camera_id), self.has_room
+        figures.is_paused = not has_room
+        for arrival, retention_class in items:
             try:
-                self._handle(camera_id, arrival, retention_class)
+                if arrival is None or not has_room:
+                    self._end_track(camera_id)
+                    if arrival is not None:
+                        self._drops.count(camera_id, "record_disk_low")
+                else:
+                    track = self._tracks.get(camera_id) or self._new_track(camera_id)
+                    track.retention_class = retention_class
+                    track.take(arrival)
+            except OSError as error:
+                self._drops.count(camera_id, "record_disk_full")
+                self._disk.complain(str(error.strerror or error))
+                figures.is_paused = True
             except Exception:  # one camera's oddity must not end the recording of all
                 log.exception("Camera %d: a packet could not be recorded", camera_id)
                 self._drops.count(camera_id, "record_failed")
-            if arrival is not None:
-                with self._lock:
-                    self._waiting_bytes -= arrival.packet.size
 
-    def _handle(self, camera_id: int, arrival: Arrival | None, retention_class: RetentionClass) -> None:
-        track = self._tracks.get(camera_id) or self._tracks.setdefault(camera_id, self._new_track(camera_id))
-        try:
-            if arrival is None:
-                track.end()
-                del self._tracks[camera_id]
-            elif self._has_room(camera_id, track):
-                track.retention_class = retention_class
-                track.take(arrival)
-            else:
-                self._drops.count(camera_id, "record_disk_low")
-        except OSError as error:
-            self._drops.count(camera_id, "record_disk_full")
-            self._disk.complain(str(error.strerror or error))
-            self.figures(camera_id).is_paused = True
-
-    def _has_room(self, camera_id: int, track: Track) -> bool:
-        has_room = self._disk.has_room()
-        if not has_room:
+    def _end_track(self, camera_id: int) -> None:
+        track = self._tracks.get(camera_id)
+        if track is not None:
             track.end()
-        self.figures(camera_id).is_paused = not has_room
-        return has_room
+            del self._tracks[camera_id]
 
     def _new_track(self, camera_id: int) -> Track:
         figures = self.figures(camera_id)
@@ -168,4 +171,6 @@ class Writer:
             figures.last_segment_at = segment.ended_at
             self._committer.commit(whole)
 
-        return Track(camera_id, self._media, self._node, finished, lambda cause: self._drops.count(camera_id, cause))
+        track = Track(camera_id, self._media, self._node, finished, lambda cause: self._drops.count(camera_id, cause))
+        self._tracks[camera_id] = track
+        return track

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +30,7 @@ from storage.clips.packets import TRACKS, AnyPacket, SegmentPackets, StreamForma
 SEAM_S = 0.5
 """Segments farther apart than this have a gap between them."""
 
+_LEFT_AFTER_S = 60.0
 _MOOV_FIRST = {"movflags": "+faststart"}
 _TAGS = {"hevc": "hvc1"}
 """Sample entries that browsers and Apple's players want where FFmpeg would write another."""
@@ -125,6 +127,15 @@ def cut(
         with contextlib.suppress(OSError):  # its folder may be what could not be made
             draft.unlink(missing_ok=True)
     return cutter.result()
+
+
+def remove_left_drafts(target: Path) -> None:
+    """Delete what workers that were killed while making this clip left. What still grows is somebody's at work."""
+    left_s = time.time() - _LEFT_AFTER_S
+    for draft in target.parent.glob(f".{target.stem}.*"):
+        with contextlib.suppress(OSError):
+            if draft.stat().st_mtime < left_s:
+                draft.unlink()
 
 
 class _Cutter:

@@ -13,7 +13,7 @@ from core.errors import CamrecError
 from core.settings import Settings
 from storage.cameras import CameraNotFoundError, CameraStore
 from storage.clips.burn_in import burn_in
-from storage.clips.cut import Cut, Source, cut
+from storage.clips.cut import Cut, Source, cut, remove_left_drafts
 from storage.clips.manifest import ClipFacts, make_manifest, signed
 from storage.clips.painting import event_painter, time_painter
 from storage.clips.store import Clip, ClipStore
@@ -83,7 +83,10 @@ class ClipMaker:
                 size_bytes = self.media.locate(path).stat().st_size
                 if not self.clips.done(clip.id, path, size_bytes, result.gaps):
                     self._remove(path)
-        return self.clips.get(clip_id)
+        made = self.clips.get(clip_id)
+        if made is not None:
+            remove_left_drafts(self.media.locate(clip_path(made.id, made.from_s)))
+        return made
 
     def _cut(self, clip: Clip, path: str) -> Cut:
         def note(share: float) -> None:

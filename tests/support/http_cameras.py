@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
@@ -31,7 +32,7 @@ class HttpCameras:
     ``/snapshot.jpg``             one picture, the next one with every request
     ``/clip.mp4``                 the file, with Range
     ``/hls/index.m3u8``           the clip as finished HLS
-    ``/live.ts``, ``/live.flv``   the clip in real time, for ever
+    ``/live.ts``, ``/live.flv``   the clip in real time, for ever, with its sound
     ``/redirect``                 302 to ``/mjpeg``
     ``/page``                     HTML: no video at all
     ============================  ====================================================
@@ -191,25 +192,26 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(200, Content_Type=content_type)
         options = {"flush_packets": "1"} | ({"flvflags": "no_duration_filesize"} if container_format == "flv" else {})
         with av.open(self.cameras.clip) as source:
-            video = source.streams.video[0]
             output = av.open(_Socket(self), "w", format=container_format, options=options)
-            stream = output.add_stream_from_template(video)
-            assert video.time_base is not None
-            step = round(1 / (self.cameras.fps * float(video.time_base)))
+            streams = {
+                s.index: output.add_stream_from_template(s) for s in (*source.streams.video, *source.streams.audio)
+            }
             ticks = _ticks(self.cameras.fps)
-            offset = 0
+            rounds_s = end_s = Fraction(0)
             while True:
                 source.seek(0)
-                for packet in source.demux(video):
+                for packet in source.demux():
                     if packet.pts is None or packet.dts is None:
                         continue
-                    next(ticks)
-                    end = packet.pts + step
+                    offset = round(rounds_s / packet.time_base)
+                    if packet.stream.type == "video":
+                        next(ticks)
+                        end_s = packet.pts * packet.time_base + Fraction(round(1000 / self.cameras.fps), 1000)
                     packet.pts += offset
                     packet.dts += offset
-                    packet.stream = stream
+                    packet.stream = streams[packet.stream_index]
                     output.mux(packet)
-                offset += end
+                rounds_s += end_s
 
 
 class _Socket:

@@ -80,6 +80,35 @@ def test_timestamps_are_repaired(tmp_path: Path, h264: Film, stamp: object, runs
     assert all(b.started_at == pytest.approx(a.ended_at, abs=0.2) for a, b in pairwise(segments))
 
 
+def test_two_key_frames_with_one_timestamp(tmp_path: Path, h264: Film) -> None:
+    stamps = [(n, n * 6000) for n in range(16)] + [(n, (n - 15) * 6000) for n in range(30, 90)]
+    arrivals = [h264.arrival(n, dts, AT_S + dts / 90_000) for n, dts in stamps]
+    assert arrivals[15].starts_group
+    assert arrivals[16].starts_group
+    assert arrivals[15].packet.dts == arrivals[16].packet.dts
+    segments, numbers, said = record(tmp_path, arrivals)
+    assert numbers == [n for n, _ in stamps]
+    assert (said.lost, len({s.run for s in segments})) == ([], 1)
+    assert sum(s.duration_s for s in segments) == pytest.approx(5.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("keys", "durations", "lost"),
+    [
+        pytest.param({0, 150}, [10.0, 5.0], 0, id="ten seconds from key frame to key frame"),
+        pytest.param({0}, [15.0], 0, id="only one"),
+        pytest.param({1000}, [], 225, id="none"),
+    ],
+)
+def test_long_groups_of_pictures(tmp_path: Path, keys: set[int], durations: list[float], lost: int, h264: Film) -> None:
+    arrivals = [h264.arrival(n % 150, n * 6000, AT_S + n / 15) for n in range(225)]
+    for number, arrival in enumerate(arrivals):
+        arrival.packet.is_keyframe = number in keys
+    segments, _, said = record(tmp_path, arrivals)
+    assert [round(s.duration_s, 1) for s in segments] == durations
+    assert said.lost == ["record_no_key_frame"] * lost
+
+
 def test_slices_that_come_one_by_one_are_one_picture(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     sliced = film(tmp_path_factory.mktemp("film") / "sliced.ts", 75, options={"slices": "4"})
     arrivals = []
