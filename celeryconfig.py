@@ -47,9 +47,14 @@ worker_pool = "threads"  # CUDA and ONNX Runtime do not survive a fork
 worker_hijack_root_logger = False  # our own log lines, with camera id and task id
 worker_redirect_stdouts = False
 
-beat_schedule = {
+beat_schedule: dict[str, Any] = {
     "expire media": {"task": "jobs.expire_media", "schedule": 300.0, "options": {"expires": 300}},
+    "forget cameras": {"task": "jobs.forget_removed_cameras", "schedule": 300.0, "options": {"expires": 300}},
     "follow objects": {"task": "objects.follow", "schedule": 30.0, "options": {"expires": 30}},
+    "tend gallery": {"task": "jobs.tend_gallery", "schedule": 3600.0, "options": {"expires": 3600}},
     "follow clips": {"task": "clips.follow", "schedule": 5.0, "options": {"expires": 5}},
 }
+if _settings.backup_dir is not None:
+    # More often than backups are due: one that failed is tried again soon, and none is missed by a restart.
+    beat_schedule["back up"] = {"task": "backups.make_due", "schedule": 300.0, "options": {"expires": 300}}
 beat_schedule_filename = str(_settings.run_dir / "beat-schedule")

@@ -29,6 +29,9 @@ CAPTURE_NODES = "camrec:capture-nodes"
 LIVE_WANTED = "camrec:live-wanted"
 """Sorted set of camera ids; the score is until when somebody watches, in seconds since the epoch."""
 
+BACKUP = "camrec:backup"
+"""JSON of the newest backup by beat and of what went wrong since: ``storage.backup.schedule.Outcome``."""
+
 WORKERS = "camrec:workers"
 """Hash worker name → JSON of its last sign of life (queues, models, device)."""
 

@@ -12,7 +12,7 @@ from core.types import Box, Event, FrameRef, Observation, Zone, event_id
 from events.geometry import centre, in_zones, zones_for
 from events.judge import BadStateError, JudgeSettings, check_version
 from events.posture import Person, Sight, are_near
-from events.skeleton import torso_degrees
+from events.skeleton import is_upended, torso_degrees, torso_length
 from events.tracker import Tracker, TrackerConfig
 
 STATE_VERSION = 1
@@ -117,8 +117,9 @@ class FallJudge:
         for track in self._tracker.update(persons, frame.captured_at):
             followed = self._followed.setdefault(track.id, _Followed())
             is_cut = track.box[3] >= (1 - EDGE) * frame.height
-            torso_deg = torso_degrees(persons[track.detection].keypoints)
-            followed.person.see(Sight(track.last_at, track.box, track.score, is_cut, torso_deg))
+            points = persons[track.detection].keypoints
+            torso = torso_degrees(points), torso_length(points), is_upended(points)
+            followed.person.see(Sight(track.last_at, track.box, track.score, is_cut, *torso))
             events += self._judge(track.id, followed, frame)
         return events + self._close_lost()
 

@@ -1,4 +1,4 @@
-"""How a followed person stands or lies, and whether they got there by falling; from the shape of their boxes alone.
+"""How a followed person stands or lies, and whether they got there by falling; from their boxes, sharpened by poses.
 
 All lengths are in the person's own upright height, all times in seconds, so that neither the resolution, nor the
 distance from the camera, nor the frame rate matters.
@@ -23,12 +23,15 @@ UPRIGHT_SHARE = 0.85
 LOW_SHARE = 0.55
 """Most share of the own upright height of a person on the floor; sitting is about 0.7, crouching 0.6."""
 
+LONG_SHARE = 0.7
+"""The same for a box that is plainly longer than high: who fell from a chair was not much higher before."""
+
 FLAT = 2.4
 """Flatness (`Person.flatness`) of 0.4 is standing, 1 sitting, 1.5 to 2 crouching, 3 to 9 lying: this is as much one as
 the other of the last two."""
 
 LYING_SHAPE = 1.3
-"""Least width / height of a person found lying, whose upright height is not known."""
+"""Least width / height of a box that is plainly longer than high."""
 
 SURE_SCORE = 0.5
 """Least mean score of a person found lying: furniture and heaps of clothes look a little like one, and never stood."""
@@ -44,6 +47,13 @@ UPRIGHT_TORSO_DEG = 35.0
 
 UPRIGHT_TORSO_FACTOR = 0.4
 """What is left of the score of a fall then: the model of poses may be wrong, and the sensitivity decides."""
+
+UPRIGHT_TORSO_LENGTH = 0.2
+"""Least length of an upright torso, in upright heights. It is 0.29 of a body: one that looks shorter points towards the
+camera or away from it, as that of somebody does who lies in the line of sight."""
+
+UPENDED_SCORE = 0.8
+"""Of a fall towards the camera that the pose shows, whatever the box says."""
 
 LYING_TORSO_DEG = 60.0
 """Who is low with the torso nearer to level lies: half of what speaks against a fall goes."""
@@ -81,6 +91,10 @@ class Sight:
     """Whether the lower edge of the picture cuts the box."""
     torso_deg: float | None = None
     """See `events.skeleton.torso_degrees`; None: no pose was looked for, or it was not seen."""
+    torso_px: float | None = None
+    """Its length, where the direction is known."""
+    is_upended: bool = False
+    """See `events.skeleton.is_upended`."""
 
     @property
     def width(self) -> float:
@@ -101,7 +115,7 @@ class Sight:
     def from_json(cls, plain: dict[str, Any]) -> Self:
         """The inverse of `dataclasses.asdict`."""
         x1, y1, x2, y2 = plain["box"]
-        return cls(plain["at"], (x1, y1, x2, y2), plain["score"], plain["is_cut"], plain.get("torso_deg"))
+        return cls(**{**plain, "box": (x1, y1, x2, y2)})
 
 
 @dataclass(slots=True)
@@ -182,7 +196,7 @@ class Person:
         is_fall = (
             confirm_s - JITTER_S <= low_s <= PATIENCE_S
             and len(self.recent) > 1
-            and drop >= LEAST_DROP * self.height
+            and (drop >= LEAST_DROP * self.height or self.is_upended)
             and (not self.recent[-1].is_cut or self._lies_at_the_edge(self.height))
         )
         fall_s = self.low_since - self.upright.at - self.interval_s
@@ -196,14 +210,26 @@ class Person:
         seen = [s.torso_deg for s in self.recent if s.torso_deg is not None]
         return median(seen) if len(seen) > 1 else None
 
+    @property
+    def is_upended(self) -> bool:
+        """Whether most recent sights show the head nearer to the camera than the feet, on the floor."""
+        return sum(s.is_upended for s in self.recent) * 2 > len(self.recent)
+
     def _with_torso(self, score: float) -> float:
         """The score, once the direction of the torso is taken into account, where it is known."""
         torso_deg = self.torso_deg
+        if self.is_upended:
+            return max(score, UPENDED_SCORE)
         if torso_deg is None:
             return score
         if torso_deg <= UPRIGHT_TORSO_DEG:
-            return score * UPRIGHT_TORSO_FACTOR
+            return score * UPRIGHT_TORSO_FACTOR if self._shows_its_torso() else score
         return 1 - (1 - score) / 2 if torso_deg >= LYING_TORSO_DEG else score
+
+    def _shows_its_torso(self) -> bool:
+        """Whether the torso is seen in its full length, rather than along the line of sight."""
+        seen = [s.torso_px for s in self.recent if s.torso_px is not None]
+        return bool(seen) and self.height is not None and median(seen) >= UPRIGHT_TORSO_LENGTH * self.height
 
     def _lies_at_the_edge(self, height: float) -> bool:
         """Whether somebody whom the lower edge cuts lies there, rather than walks out below."""
@@ -215,16 +241,20 @@ class Person:
         return is_long or (is_at_rest and self.spread >= LEAST_SPREAD)
 
     def _is_up(self, sight: Sight) -> bool:
-        return self.height is not None and sight.shape <= UPRIGHT_SHAPE and sight.height >= UPRIGHT_SHARE * self.height
+        if self.height is None or sight.is_upended:
+            return False
+        return sight.shape <= UPRIGHT_SHAPE and sight.height >= UPRIGHT_SHARE * self.height
 
     def _is_low(self, sight: Sight) -> bool:
         if self.height is None:
             return sight.shape >= LYING_SHAPE and sight.score >= SURE_SCORE
         share = sight.height / self.height
-        return share <= LOW_SHARE and sight.shape / share >= FLAT
+        is_long = sight.shape >= LYING_SHAPE and not sight.is_cut
+        most = LONG_SHARE if is_long else LOW_SHARE
+        return sight.is_upended or (share <= most and sight.shape / share >= FLAT)
 
     def _learn_height(self, sight: Sight, elapsed_s: float) -> None:
-        if sight.shape > UPRIGHT_SHAPE:
+        if sight.shape > UPRIGHT_SHAPE or sight.is_upended:
             return
         if self.height is None:
             self.height = sight.height

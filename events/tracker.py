@@ -220,7 +220,9 @@ def _cost(track: Track, box: Box, at_s: float) -> float | None:
         return None
     size = math.sqrt(_size(expected) * _size(box))
     distance = math.dist(centre(expected), centre(box)) / size
+    # Who falls speeds up faster than the filter learns: the last place may be nearer than the expected one.
+    moved = math.dist(centre(track.box), centre(box)) / size
     unseen_s = max(0.0, at_s - track.last_at)
-    if distance > min(MOST_REACH_SIZES, REACH_SIZES + REACH_SIZES_PER_S * unseen_s):
+    if min(distance, moved) > min(MOST_REACH_SIZES, REACH_SIZES + REACH_SIZES_PER_S * unseen_s):
         return None
     return distance + (1 - iou(expected, box)) + GROWTH_COST * abs(math.log(areas[0] / areas[1]))

@@ -16,6 +16,7 @@ app = Celery(
         "tasks.events",
         "tasks.jobs",
         "tasks.clips",
+        "tasks.backups",
         "tasks.objects",
     ],
 )

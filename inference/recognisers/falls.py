@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from core.types import Box, Detection, Picture
 from inference.catalogue import ModelStore
+from inference.decoders.boxes import as_keypoints
 from inference.persons import PersonDetector, build_person_detector
 from inference.poses import PoseEstimator, build_pose_estimator
 
@@ -30,7 +31,7 @@ class FallRecogniser:
     """Pictures in, persons out. Keeps no state between calls, and is safe for threads."""
 
     def __init__(self, persons: PersonDetector, poses: PoseEstimator | None = None) -> None:
-        """Poses: of those who do not plainly stand; None: boxes must do."""
+        """Poses: of those who do not plainly stand, unless the detector gives them; None: what that gives must do."""
         self._persons = persons
         self._poses = poses
 
@@ -70,15 +71,17 @@ class FallRecogniser:
     def _with_poses(
         poses: PoseEstimator, frames: Sequence[Picture], found: Sequence[tuple[Detection, ...]]
     ) -> list[tuple[Detection, ...]]:
-        asked = [[n for n, person in enumerate(persons) if not _stands(person.box)][:MOST_POSES] for persons in found]
+        asked = [
+            [n for n, person in enumerate(persons) if person.keypoints is None and not _stands(person.box)][:MOST_POSES]
+            for persons in found
+        ]
         boxes = [[persons[n].box for n in numbers] for persons, numbers in zip(found, asked, strict=True)]
         answer = []
         for persons, numbers, several in zip(found, asked, poses.estimate(frames, boxes), strict=True):
-            points = {
-                n: tuple((float(x), float(y), float(s)) for x, y, s in pose)
-                for n, pose in zip(numbers, several, strict=True)
-            }
-            answer.append(tuple(replace(person, keypoints=points.get(n)) for n, person in enumerate(persons)))
+            points = {n: as_keypoints(pose) for n, pose in zip(numbers, several, strict=True)}
+            answer.append(
+                tuple(replace(person, keypoints=points.get(n, person.keypoints)) for n, person in enumerate(persons))
+            )
         return answer
 
 

@@ -2,92 +2,90 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
-import tarfile
 import tempfile
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-from storage.backup.backup import ABOUT, DATABASE, FORMAT, KEY, MEDIA, MODELS, BackupError
-from storage.backup.encryption import MAGIC, DecryptingReader, PassphraseError, is_encrypted
+from storage.backup.archive import (
+    DATABASE,
+    FORMAT,
+    KEY,
+    MEDIA,
+    MODELS,
+    BackupError,
+    OpenBackup,
+    open_backup,
+    read_head,
+)
+from storage.backup.chain import BrokenChainError, locate_needed
+from storage.backup.media_list import MediaList
+from storage.backup.redis_state import REDIS_STATE
 
 
-def needs_passphrase(source: Path) -> bool:
-    """Whether a backup is encrypted.
-
-    Raises:
-        BackupError: it cannot be read.
-    """
-    try:
-        with source.open("rb") as file:
-            return is_encrypted(file.read(len(MAGIC)))
-    except OSError as error:
-        raise BackupError(f"{source} cannot be read: {error.strerror}.") from error
-
-
-def restore(source: Path, data: Path, passphrase: str | None = None) -> dict[str, Any]:
+def restore(source: Path, data: Path, passphrase: str | None = None, bases: Iterable[Path] = ()) -> dict[str, Any]:
     """Make ``data`` the data folder that was backed up: all of it, or nothing.
+
+    Args:
+        source: The backup.
+        data: The new data folder.
+        passphrase: Of the backup, and of those that it builds on.
+        bases: Earlier backups that it builds on; those not given are looked for beside it.
 
     Returns:
         What the backup says about itself: ``made_at``, ``media``, ``settings``.
 
     Raises:
         BackupError: the folder is not empty, or the file is no whole backup.
+        BrokenChainError: an earlier backup is missing.
         PassphraseError: the passphrase is missing or wrong.
     """
     if data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise BackupError(f"{data} is not empty; a backup is restored into a new or empty folder.")
-    encrypted = needs_passphrase(source)
-    if encrypted and passphrase is None:
-        raise PassphraseError(f"{source} is encrypted: give its passphrase.")
     try:
+        head = read_head(source, passphrase)
+        needed = locate_needed(source, head, bases, passphrase)
         data.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{data.name}.", dir=data.parent))
         try:
-            with source.open("rb") as file:
-                plain = cast(IO[bytes], DecryptingReader(file, passphrase or "")) if encrypted else file
-                with tarfile.open(fileobj=plain, mode="r|") as tar:
-                    about = _extract(tar, draft)
-                plain.read()  # to the end: what is cut off behind the tar's own end is noticed, too
+            with open_backup(source, passphrase) as backup:
+                _extract(backup, draft)
+            for backup_id, path in needed.items():
+                with open_backup(path, passphrase) as earlier:
+                    _extract_media(earlier, draft, _held_by(backup_id, head.media or {}), path)
             _check(draft / DATABASE)
             if data.exists():
                 data.rmdir()
             draft.rename(data)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    except tarfile.TarError as error:
-        raise BackupError(f"{source} is no whole backup: {error}.") from error
     except OSError as error:
-        raise BackupError(f"{source} cannot be restored into {data}: {error.strerror}.") from error
-    return about
+        raise BackupError(f"{source} cannot be restored into {data}: {error.strerror or error}.") from error
+    return head.about
 
 
-def _extract(tar: tarfile.TarFile, folder: Path) -> dict[str, Any]:
-    about: dict[str, Any] | None = None
-    for entry in tar:
-        if about is None:
-            about = _about(tar, entry)
-        elif Path(entry.name).parts[0] not in {DATABASE, KEY, MODELS, MEDIA}:
-            raise BackupError(f"The backup holds {entry.name!r}, which no backup of ours does.")
-        else:
-            tar.extract(entry, folder, filter="data")
-    if about is None:
-        raise BackupError("The backup is empty.")
-    return about
+def _extract(backup: OpenBackup, folder: Path) -> None:
+    for entry in backup.entries():
+        if Path(entry.name).parts[0] not in {DATABASE, KEY, MODELS, MEDIA, REDIS_STATE}:
+            raise BackupError(f"The backup holds {entry.name!r}, which no backup of format {FORMAT} does.")
+        backup.tar.extract(entry, folder, filter="data")
 
 
-def _about(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> dict[str, Any]:
-    file = tar.extractfile(entry) if entry.name == ABOUT else None
-    try:
-        about = json.loads(file.read()) if file is not None else {}
-        if about["format"] != FORMAT:
-            raise BackupError(f"The backup has another format than {FORMAT}: {about['format']!r}.")
-    except (ValueError, KeyError, TypeError):
-        raise BackupError("This is not a backup of camrec.") from None
-    return dict(about)
+def _held_by(backup_id: str, media: MediaList) -> set[str]:
+    return {f"{MEDIA}/{name}" for name, file in media.items() if file.holder == backup_id}
+
+
+def _extract_media(backup: OpenBackup, folder: Path, wanted: set[str], path: Path) -> None:
+    """Of an earlier backup, only the media that the newest one does not hold itself."""
+    for entry in backup.entries():
+        if entry.name in wanted:
+            backup.tar.extract(entry, folder, filter="data")
+            wanted.discard(entry.name)
+    if wanted:
+        raise BrokenChainError(f"{path} lacks {len(wanted)} files that it should hold, e.g. {min(wanted)}.")
 
 
 def _check(database: Path) -> None:

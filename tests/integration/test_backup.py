@@ -2,90 +2,79 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import tarfile
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from app.api.factory import create_app
 from core.clock import SystemClock
 from core.settings import Settings, load_settings
-from storage.backup.backup import BackupError, back_up
+from storage.backup.archive import BackupError
+from storage.backup.backup import back_up
+from storage.backup.chain import BrokenChainError, open_earlier
 from storage.backup.encryption import PassphraseError
 from storage.backup.restore import restore
 from storage.database import Database
 from storage.events import EventStore
-from storage.segments import SegmentStore
-from storage.users import UserStore
-from tests.support.api_client import ApiClient, password_of
-from tests.support.processes import CAMREC
-from tests.support.recordings import write_segments
+from tests.support.installation import START, answers, client_of, fill, settings_on
+from tests.support.processes import CAMREC, children
+from tests.support.served_api import ServedApi
 from tests.support.stored import an_event
 
-START = 1_795_435_200.0
-CAMERA_URL = "rtsp://user:s3cretW0rd@192.0.2.1/"
 PASSPHRASE = "correct horse"
-PATHS = ("/cameras", "/cameras/1/zones", "/events", "/clips", f"/cameras/1/timeline?from={START}&to={START + 60}")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled data folder, made once: passwords and videos take long."""
+    folder = tmp_path_factory.mktemp("template")
+    environ = {"CAMREC_DATA": str(folder), "CAMREC_FRAME_DIR": str(folder)}
+    fill(load_settings(environ, env_file=folder / "no.env"))
+    return folder
 
 
 @pytest.fixture
-def filled(settings: Settings) -> Settings:
-    """An installation with a camera, a zone, events and recordings."""
-    database = Database(settings)
-    database.migrate()
-    UserStore(database).add("admin", password_of("admin"), "admin")
-    client = client_of(settings)
-    client.post("/cameras", {"name": "gate", "url": CAMERA_URL})
-    zone = {"name": "yard", "kind": "include", "points": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}
-    assert client.put("/cameras/1/zones", [zone]).status_code == 200
-    SegmentStore(database).add(write_segments(settings.media_dir, 1, START, 2))
-    EventStore(database).put([(an_event(1, START + n), None) for n in range(20)], epoch=1)
-    models = settings.models_dir / "models.d"
-    models.mkdir(parents=True)
-    (models / "mine.yaml").write_text("file: mine.onnx\n")
-    (settings.models_dir / "mine.onnx").write_bytes(b"own model")
-    (settings.models_dir / "public.onnx").write_bytes(b"model that can be pulled again")
-    database.close()
+def filled(settings: Settings, template: Path) -> Settings:
+    shutil.copytree(template, settings.data)
     return settings
 
 
-def client_of(settings: Settings) -> ApiClient:
-    return ApiClient(create_app(settings)).log_in("admin", password_of("admin"))
+def without_media(found: dict[str, tuple[int, bytes]]) -> dict[str, tuple[int, bytes]]:
+    return {path: answer for path, answer in found.items() if "/segments/" not in path and "/snapshot" not in path}
 
 
-def answers(settings: Settings) -> dict[str, Any]:
-    client = client_of(settings)
-    return {path: client.get(path).get_json() for path in PATHS}
-
-
-def settings_on(data: Path, like: Settings) -> Settings:
-    environ = {"CAMREC_DATA": str(data), "CAMREC_FRAME_DIR": str(like.frame_dir)}
-    return load_settings(environ, env_file=data / "no.env")
-
-
-@pytest.mark.parametrize("passphrase", [None, PASSPHRASE], ids=["plain", "encrypted"])
-@pytest.mark.parametrize("media", [False, True], ids=["without media", "with media"])
+@pytest.mark.parametrize(
+    ("passphrase", "media", "since"),
+    [(None, False, False), (PASSPHRASE, True, False), (PASSPHRASE, True, True)],
+    ids=["plain without media", "encrypted with media", "encrypted increment"],
+)
 def test_the_api_answers_the_same_after_a_restore(
-    filled: Settings, tmp_path: Path, passphrase: str | None, media: bool
+    filled: Settings, tmp_path: Path, passphrase: str | None, media: bool, since: bool
 ) -> None:
     file, data = tmp_path / "backup.camrec", tmp_path / "another machine" / "data"
-    assert back_up(filled, file, SystemClock(), passphrase, media) == file.stat().st_size
+    earlier = None
+    if since:
+        back_up(filled, tmp_path / "earlier", SystemClock(), passphrase, media)
+        (filled.media_dir / "later.jpg").write_bytes(b"not in the earlier one")
+        earlier = open_earlier(tmp_path / "earlier", passphrase)
+    assert back_up(filled, file, SystemClock(), passphrase, media, earlier).size_bytes == file.stat().st_size
     assert file.stat().st_mode & 0o777 == 0o600
     about = restore(file, data, passphrase)
     assert about["media"] is media
     assert "CAMREC_REDIS_URL" not in about["settings"]
-    assert answers(settings_on(data, filled)) == answers(filled)
-    url = f"/cameras/1/playback.m3u8?from={START}&to={START + 60}"
-    segment = "/segments/1.mp4"
-    there = client_of(settings_on(data, filled))
+    here, there = answers(filled), answers(settings_on(data, filled))
+    assert [status for status, _ in here.values()].count(200) >= 20, here
     if media:
-        assert there.get(url).status_code == 200
-        assert there.get(segment).data == client_of(filled).get(segment).data
+        assert there == here
     else:
-        assert there.get(segment).status_code == 404
+        assert without_media(there) == without_media(here)
+        assert there["/segments/1.mp4"] == (404, b"")
+    url = f"/cameras/1/playback.m3u8?from={START}&to={START + 60}"
+    assert client_of(settings_on(data, filled)).get(url).status_code == client_of(filled).get(url).status_code == 200
     assert (data / "models" / "mine.onnx").read_bytes() == b"own model"
     assert not (data / "models" / "public.onnx").exists()
     assert (data / "secret.key").stat().st_mode & 0o777 == 0o600
@@ -152,6 +141,20 @@ def test_damaged_files_leave_nothing_behind(filled: Settings, tmp_path: Path) ->
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".there")]
 
 
+def test_a_backup_of_the_first_format_is_restored(filled: Settings, tmp_path: Path) -> None:
+    about = {"format": "camrec-backup/1", "made_at": "2026-11-23T12:00:00.000Z", "media": True, "settings": {}}
+    (tmp_path / "backup.json").write_text(json.dumps(about))
+    with tarfile.open(tmp_path / "old", "w") as tar:
+        tar.add(tmp_path / "backup.json", "backup.json")
+        for name in ("camrec.db", "secret.key", "media/recordings/1/run/0000.mp4"):
+            tar.add(filled.data / name, name)
+    assert restore(tmp_path / "old", tmp_path / "there") == about
+    there = tmp_path / "there" / "media" / "recordings" / "1" / "run" / "0000.mp4"
+    assert there.read_bytes() == (filled.media_dir / "recordings" / "1" / "run" / "0000.mp4").read_bytes()
+    with pytest.raises(BrokenChainError, match="no list of media"):
+        open_earlier(tmp_path / "old", None)
+
+
 def test_a_file_that_is_there_is_not_overwritten(filled: Settings, tmp_path: Path) -> None:
     (tmp_path / "backup.camrec").write_text("older")
     with pytest.raises(BackupError, match="is there already"):
@@ -166,7 +169,7 @@ def test_postgresql_is_refused_with_the_way_out(settings: Settings, tmp_path: Pa
     assert "s3cret" not in str(caught.value)
 
 
-def test_the_commands(filled: Settings, tmp_path: Path) -> None:
+def test_the_commands(filled: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def camrec(*arguments: str, given: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*CAMREC, *arguments], cwd=tmp_path, input=given, text=True, capture_output=True, timeout=60
@@ -178,4 +181,10 @@ def test_the_commands(filled: Settings, tmp_path: Path) -> None:
     assert (wrong.returncode, "passphrase is wrong" in wrong.stderr) == (1, True)
     done = camrec("restore", "b.camrec", "--data", "there", "--passphrase-stdin", given=PASSPHRASE + "\n")
     assert done.returncode == 0, done.stderr
-    assert answers(settings_on(tmp_path / "there", filled)) == answers(filled)
+    monkeypatch.setenv("CAMREC_DATA", str(tmp_path / "there"))
+    with children(tmp_path) as processes:
+        served = ServedApi(processes)  # on a port of its own
+        served.log_in("admin")
+        here = client_of(filled)
+        for path in ("/cameras", "/events", "/plates/lists/1/entries"):
+            assert served.call("GET", path) == (200, here.get(path).get_json())

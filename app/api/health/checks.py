@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ByteSize
@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app.api.signs_of_life import alive, missing_models
 from core import keys
+from core.clock import iso_utc
 from core.recognitions import DISK_FULL_EVENT, EVENT_QUEUES, FRAME_QUEUES
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ OK, DEGRADED, DOWN = "ok", "degraded", "down"
 
 FULL_SHARE = 0.95
 LEAST_FREE_BYTES = 500_000_000
+BACKUPS_MISSED = 1.5
+"""Of the time between two backups; a big one takes a while."""
 SILENT_AFTER_S = 300.0
 """Beat has media copied every half minute."""
 
@@ -129,7 +132,27 @@ def object_storage(services: Services) -> Part:
     return {"status": DEGRADED, "message": fault, **figures} if fault else {"status": OK, **figures}
 
 
-CHECKS = {
+def backup(services: Services) -> Part | None:
+    """Whether backups by beat are made; None where none are wanted."""
+    settings = services.settings
+    if settings.backup_dir is None:
+        return None
+    said: Any = services.redis.get(keys.BACKUP)
+    outcome = json.loads(said) if said else {}
+    made_at = outcome.get("made_at")
+    figures = {"made_at": None if made_at is None else iso_utc(made_at), "count": outcome.get("count", 0)}
+    if outcome.get("error"):
+        message = f"The backup that is due cannot be made and is tried again every 5 minutes. {outcome['error']}"
+    elif made_at is None:
+        message = "There is no backup yet: beat and a worker for jobs make one within minutes; do they run?"
+    elif services.clock.now() - made_at > BACKUPS_MISSED * settings.backup_hours * 3600:
+        message = f"The newest backup is of {iso_utc(made_at)}: do beat and a worker for jobs run?"
+    else:
+        return {"status": OK, **figures}
+    return {"status": DEGRADED, "message": message, **figures}
+
+
+CHECKS: dict[str, Callable[[Services], Part | None]] = {
     check.__name__: check
     for check in (
         database,
@@ -142,6 +165,7 @@ CHECKS = {
         disk,
         recording,
         object_storage,
+        backup,
     )
 }
 

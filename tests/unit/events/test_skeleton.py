@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.types import Detection, Keypoint, Observation
 from events.falls import FallJudge
-from events.skeleton import HIPS, SHOULDERS, torso_degrees
+from events.skeleton import ANKLES, HIPS, SHOULDERS, is_upended, torso_degrees, torso_length
 from tests.unit.events.test_falls import FALL, Pose, judged, kinds, sequence
 
 SQUAT = (*FALL[:2], Pose(2.5, 0.5, 1.25), Pose(4, 0.5, 1.25))
@@ -27,6 +27,14 @@ def body(torso_deg: float, score: float = 0.9, length: float = 60.0) -> tuple[Ke
         points[i] = (100.0, 200.0, score)
     for i in SHOULDERS:
         points[i] = (*top, score)
+    return tuple(points)
+
+
+def with_legs(torso_deg: float, legs_deg: float) -> tuple[Keypoint, ...]:
+    """As `body`, with the legs in that direction, ankles to hips."""
+    points, lean = list(body(torso_deg)), math.radians(legs_deg)
+    for i in ANKLES:
+        points[i] = (100 - 80 * math.sin(lean), 200 + 80 * math.cos(lean), 0.9)
     return tuple(points)
 
 
@@ -59,6 +67,44 @@ def test_what_is_not_seen_says_nothing(points: tuple[Keypoint, ...] | None) -> N
     assert torso_degrees(points) is None
 
 
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        pytest.param(with_legs(175, 170), True, id="lies with the head towards us"),
+        pytest.param(with_legs(120, 100), True, id="lies askew"),
+        pytest.param(with_legs(130, 10), False, id="bends down to the feet"),
+        pytest.param(with_legs(90, 90), False, id="lies across"),
+        pytest.param(with_legs(10, 100), False, id="sits with the legs towards us"),
+        pytest.param(body(175), False, id="the legs are not seen"),
+        pytest.param(None, False, id="no pose"),
+    ],
+)
+def test_who_is_upended(points: tuple[Keypoint, ...] | None, expected: bool) -> None:
+    assert is_upended(points) is expected
+
+
+def test_the_length_of_a_torso() -> None:
+    assert torso_length(body(30, length=60)) == pytest.approx(60)
+    assert torso_length(body(30, score=0.2)) is None
+
+
+TO_THE_CAMERA = (*FALL[:2], Pose(2.6, 0.7, 0.5, foot=460), Pose(4, 0.7, 0.5, foot=460))
+"""The box of somebody who sits down, but nearer."""
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "expected"),
+    [
+        pytest.param(None, [], id="boxes only: not told"),
+        pytest.param(with_legs(175, 170), ["fall"], id="head lowest, feet highest"),
+        pytest.param(with_legs(130, 10), [], id="bending over"),
+    ],
+)
+def test_a_fall_towards_the_camera(keypoints: tuple[Keypoint, ...] | None, expected: list[str]) -> None:
+    seen = sequence(*TO_THE_CAMERA)
+    assert kinds(judged(seen if keypoints is None else with_pose(seen, keypoints, 2.1))) == expected
+
+
 def test_one_side_is_enough() -> None:
     left_only = [p if i in {SHOULDERS[0], HIPS[0]} else (0.0, 0.0, 0.0) for i, p in enumerate(body(80))]
     assert torso_degrees(left_only) == pytest.approx(80)
@@ -71,6 +117,7 @@ def test_one_side_is_enough() -> None:
         pytest.param(SQUAT, None, ["fall"], id="squat, boxes only: taken for a fall"),
         pytest.param(SQUAT, body(15), [], id="squat with the torso upright: none"),
         pytest.param(SQUAT, body(15, score=0.1), ["fall"], id="squat, the pose is not seen"),
+        pytest.param(FALL, body(15, length=25.0), ["fall"], id="a torso that points away from the camera"),
         pytest.param(FALL, body(85), ["fall"], id="fall to the side"),
         pytest.param(FALL, body(150), ["fall"], id="fall, head lowest"),
         pytest.param(FALL, body(45), ["fall"], id="fall, half raised: boxes decide"),

@@ -131,6 +131,47 @@ def test_frames_that_come_unevenly_do_no_harm() -> None:
     assert id_switches(Tracker(1), iter(uneven)) == 0
 
 
+def fragments(tracker: Tracker, sequence: Iterator[tuple[float, list[int], list[Detection]]]) -> int:
+    """How many tracks more than people: a new one for somebody who was followed already."""
+    tracks, people = set(), set()
+    for at_s, who, detections in sequence:
+        tracks |= {track.id for track in tracker.update(detections, at_s)}
+        people |= set(who)
+    return len(tracks) - len(people)
+
+
+@pytest.mark.parametrize("fps", [2.0, 5.0, 8.0, 15.0], ids=lambda fps: f"{fps:g}fps")
+@pytest.mark.parametrize(
+    ("walkers", "missed", "most"),
+    [
+        pytest.param(CROSSING, 0.1, 0, id="two paths meet"),
+        pytest.param(HIDDEN, 0.2, 1, id="hidden for 1.5 s, a fifth missed"),
+        pytest.param(CROWD, 0.1, 3, id="twelve people"),
+        pytest.param(CROWD, 0.3, 3, id="twelve people, a third missed"),
+    ],
+)
+def test_few_tracks_begin_for_who_is_followed_already(
+    walkers: list[Walker], missed: float, most: int, fps: float
+) -> None:
+    """In three sequences together; who is missed beside the 1.5 s may be out of sight for longer than tracks live."""
+    sequences = [frames(walkers, fps, 8.0, missed=missed, seed=seed) for seed in range(3)]
+    assert sum(fragments(Tracker(1), one) for one in sequences) <= most
+
+
+def test_who_falls_towards_the_camera_keeps_the_track() -> None:
+    """The centre speeds up within a few frames, faster than the filter learns, while the box is small."""
+    tracker = Tracker(1)
+    standing = [(290.0, 167.0, 348.0, 314.0)] * 8
+    falling = [(291, 183, 348, 315), (287, 208, 353, 316), (287, 247, 355, 330), (283, 298, 359, 361)]
+    on_floor = [(286, 300, 358, 386), (286, 299, 358, 400), (286, 298, 354, 402)]
+    ids = {
+        track.id
+        for k, box in enumerate([*standing, *falling, *on_floor])
+        for track in tracker.update([person(box)], k / 8)
+    }
+    assert len(ids) == 1
+
+
 def test_who_falls_keeps_the_track_although_the_box_changes_its_shape() -> None:
     tracker = Tracker(1)
     ids = set()
