@@ -184,6 +184,7 @@ class CameraWorker:
         lived_s = 0.0 if self._first_picture_s is None else self._clock.monotonic() - self._first_picture_s
         if lived_s:
             self.figures.reconnects += 1
+        self.figures.moving = False
         self._enter(State.RETRYING, reason, message)
         return self._backoff.wait_s(reason, lived_s)
 
@@ -287,10 +288,10 @@ class CameraWorker:
 
     def _passing(self, decoder: Decoder, frame: VideoFrame, at_s: float) -> list[str]:
         """Consumers that get this frame."""
-        due = self.sampler.consumers(at_s)
+        due, gate = self.sampler.consumers(at_s), self._gate
         if not self.camera.motion_gate:
+            self.figures.moving, self.figures.motion_at = False, None
             return due
-        gate = self._gate
         gate.look(decoder.luma(frame), at_s)
         self.figures.moving, self.figures.motion_at = gate.is_open, gate.motion_at
         passing = gate.passing(due, self._rates, at_s)

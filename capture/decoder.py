@@ -29,7 +29,8 @@ class Decoder:
         self._context = stream.codec_context
         self._context.thread_type = "NONE"
         self._context.thread_count = 1
-        self._reformatter = VideoReformatter()
+        # One for each format: a scaler that changes it is set up anew.
+        self._to_bgr, self._to_grey = VideoReformatter(), VideoReformatter()
 
     def decode(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         """The pictures that this packet completes, oldest first: none, one, or after a delay several.
@@ -59,7 +60,7 @@ class Decoder:
     def luma(self, frame: VideoFrame) -> GreyPicture:
         """Decoded frame → (height, width) uint8; of planar YUV, as nearly all cameras send it, without a copy."""
         if frame.format.name not in _LUMA_FIRST:
-            frame = self._reformatter.reformat(frame, format="gray", threads=1)
+            frame = self._to_grey.reformat(frame, format="gray", threads=1)
         plane = frame.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return rows[: frame.height, : frame.width]
@@ -67,7 +68,7 @@ class Decoder:
     def to_picture(self, frame: VideoFrame) -> Picture:
         """Decoded frame → (height, width, 3) uint8, BGR."""
         # Not `frame.to_ndarray(format=…)`: that sets FFmpeg's scaler up, with a thread for each core, for every frame.
-        bgr = self._reformatter.reformat(frame, format="bgr24", threads=1)
+        bgr = self._to_bgr.reformat(frame, format="bgr24", threads=1)
         return cast(Picture, bgr.to_ndarray())
 
 

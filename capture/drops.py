@@ -10,10 +10,11 @@ class Drops:
     """Counters of one process; safe for threads.
 
     Causes: ``superseded`` (a token waits already and now stands for a newer frame), ``queue_full`` (no worker
-    consumes), ``broker_down`` (no Redis), ``corrupt`` (damaged pictures), ``store`` (no room in the frame store), and
-    of kept frames ``keep_busy`` (the disk is too slow), ``disk_full``, ``disk_low``, ``keep_failed`` (see the
-    log), ``rows_lost`` (the database was away for too long). Of recordings: ``record_busy`` (the disk is too slow),
-    ``record_disk_low``, ``record_disk_full``, ``record_no_key_frame`` (none has come yet), ``record_failed``.
+    consumes), ``broker_down`` (no Redis), ``corrupt`` (damaged pictures), ``store`` (no room in the frame store),
+    ``still`` (held back since nothing moves, which is no loss). Of kept frames: ``keep_busy`` (the disk is too slow),
+    ``disk_full``, ``disk_low``, ``keep_failed`` (see the log), ``rows_lost`` (the database was away for too long). Of
+    recordings: ``record_busy`` (the disk is too slow), ``record_disk_low``, ``record_disk_full``,
+    ``record_no_key_frame`` (none has come yet), ``record_failed``.
     """
 
     def __init__(self) -> None:

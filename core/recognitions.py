@@ -72,7 +72,14 @@ RECOGNITIONS: dict[str, Recognition] = {
             event_kinds=("plate", "plate_hit"),
             still_fps=0.5,
         ),
-        Recognition("falls", "Falls", default_fps=8.0, max_fps=30.0, event_kinds=("fall", "person_down")),
+        Recognition(
+            "falls",
+            "Falls",
+            default_fps=8.0,
+            max_fps=30.0,
+            event_kinds=("fall", "person_down"),
+            still_fps=2.0,  # who lies is hard to see: several misses in a row must not end it
+        ),
         Recognition(
             "violence",
             "Violence",

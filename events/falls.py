@@ -26,6 +26,9 @@ LEAST_RATE_FPS = 4.5
 LONGEST_INTERVAL_S = 2.0
 """What a pause counts at most in the frame rate."""
 
+RISING_GAIN, FALLING_GAIN = 0.3, 0.1
+"""Of a frame, in the frame rate."""
+
 LEAST_SCORE = 0.05
 """Of a fall at the highest sensitivity."""
 
@@ -176,7 +179,10 @@ class FallJudge:
     def _keep_rate(self, frame: FrameRef) -> None:
         if self._frame is not None:
             interval_s = min(max(0.0, frame.captured_at - self._frame.captured_at), LONGEST_INTERVAL_S)
-            self._interval_s = interval_s if self._interval_s == 0 else 0.9 * self._interval_s + 0.1 * interval_s
+            before_s = self._interval_s or interval_s
+            # Quick to rise: the rate may have been low only while nothing moved, and somebody may fall at once.
+            gain = RISING_GAIN if interval_s < before_s else FALLING_GAIN
+            self._interval_s = before_s + gain * (interval_s - before_s)
         self._frame = frame
 
     def _judge(self, track_id: str, followed: _Followed, frame: FrameRef) -> list[Event]:
@@ -224,7 +230,8 @@ class FallJudge:
             details["torso_deg"] = round(person.torso_deg)
         if self._interval_s > 0:
             details["rate_fps"] = round(1 / self._interval_s, 1)
-            if 1 / self._interval_s < LEAST_RATE_FPS:
+            # Whoever is down already may be seen seldom: few frames come while nothing moves.
+            if kind == "fall" and 1 / self._interval_s < LEAST_RATE_FPS:
                 details["warning"] = "fewer than 5 frames a second: falls may be missed or mistaken"
         followed.told += 1
         alarm = _Alarm(followed.told, started_at, round(score, 4), frame, person.recent[-1].box, details)

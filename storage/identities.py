@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from core.errors import CamrecError
 from storage.database import Database
-from storage.media import plain_snapshot_path
+from storage.media import clip_files, plain_snapshot_path
 from storage.models import ClipRow, EventRow, IdentityRow, SightingRow
+from storage.retention.locks import locked
 
 
 class IdentityNotFoundError(CamrecError):
@@ -182,11 +183,14 @@ class IdentityStore:
     def expire(self, before_s: float, limit: int) -> tuple[int, list[str]]:
         """Erase at most ``limit`` of the oldest sightings that ended before that time, and identities left with none.
 
+        What a lock covers stays.
+
         Returns:
             How many, and the media files that belong to no row any more.
         """
         with self._database.write() as session:
-            old = select(SightingRow.id).where(SightingRow.ended_at < before_s)
+            is_locked = locked(SightingRow.camera_id, SightingRow.started_at, SightingRow.ended_at)
+            old = select(SightingRow.id).where(SightingRow.ended_at < before_s, ~is_locked)
             ids = session.scalars(old.order_by(SightingRow.ended_at).limit(limit)).all()
             files = _erase_sightings(session, ids)
             session.execute(delete(IdentityRow).where(~_has_sightings()))
@@ -206,7 +210,7 @@ def _erase_sightings(session: Session, ids: Select[str] | Sequence[str]) -> list
     session.execute(delete(EventRow).where(EventRow.id.in_(ids)))
     session.execute(delete(SightingRow).where(SightingRow.id.in_(ids)))  # the vectors go with them
     pictures = [path for snapshot in snapshots if snapshot for path in (snapshot, plain_snapshot_path(snapshot))]
-    return [*pictures, *(path for path in clips if path)]
+    return [*pictures, *(file for path in clips if path for file in clip_files(path))]
 
 
 def _give(session: Session, which: ColumnElement[bool], identity_id: str) -> None:

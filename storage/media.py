@@ -101,8 +101,9 @@ class Media:
     def forget_fetched(self, before_s: float) -> None:
         """Delete copies that nobody has wanted since then."""
         for file in list((self._folder / FETCHED).rglob("*")):
-            if file.is_file() and file.stat().st_mtime < before_s:
-                self.remove([str(file.relative_to(self._folder))])
+            with contextlib.suppress(FileNotFoundError):  # a draft got its name meanwhile
+                if file.is_file() and file.stat().st_mtime < before_s:
+                    self.remove([str(file.relative_to(self._folder))])
 
     def locate(self, path: str) -> Path:
         """Where on disk it lies.

@@ -64,7 +64,8 @@ class CameraRecognisers:
             self._is_blind = True
             return
         self._is_blind = False
-        wanted = sorted(set(choices.values()))
+        # Those in use first: one more must not take a camera's models away.
+        wanted = sorted(set(choices.values()), key=lambda choice: (choice not in self._chosen, choice))
         self._chosen = {c: self._chosen.get(c) or self._make(c) for c in wanted[:MOST_CHOICES]}
         of: dict[int, RecogniserInUse] = {}
         waiting: dict[int, str] = {}

@@ -85,7 +85,7 @@ class FrameService:
             lambda choice: _recogniser_in_use(recognition.kind, settings, choice),
             lambda: choices.of(recognition.kind),
         )
-        self._batcher: Batcher[int, Sample, Seen] = Batcher(
+        self._batcher: Batcher[int, Sample, Seen | None] = Batcher(
             take=self._take,
             predict=self._predict,
             age_s=lambda sample: self._clock.now() - sample.frame.ref.captured_at,
@@ -116,8 +116,7 @@ class FrameService:
             try:
                 seen = future.result(timeout=RESULT_TIMEOUT_S)
             except Exception as error:  # noqa: BLE001  # one camera's failure must not cost the others their frames
-                log.error("camera %d: frame not recognised: %s: %s", camera_id, type(error).__name__, error)
-                self._count_drop(camera_id, "failed")
+                self._fail([camera_id], error)
                 continue
             if seen is not None:
                 self._publish(*seen)
@@ -145,16 +144,25 @@ class FrameService:
         clip = self._store.clip(camera_id, self.recognition.clip)
         return None if clip is None else Sample(frame, clip, recogniser)  # the first second of a stream makes no clip
 
-    def _predict(self, samples: list[Sample]) -> list[Seen]:
-        """One run for each recogniser: mostly all cameras have the same."""
-        seen: dict[int, Seen] = {}
+    def _predict(self, samples: list[Sample]) -> list[Seen | None]:
+        """One run for each recogniser: mostly all cameras have the same. None: its recogniser failed."""
+        seen: list[Seen | None] = [None] * len(samples)
         for recogniser in {id(sample.recogniser): sample.recogniser for sample in samples}.values():
             places = [i for i, sample in enumerate(samples) if sample.recogniser is recogniser]
-            found = recogniser.recognise([samples[i].content for i in places])
+            try:
+                found = recogniser.recognise([samples[i].content for i in places])
+            except Exception as error:  # noqa: BLE001  # a camera's own model must not cost the others their frames
+                self._fail([samples[i].frame.ref.camera_id for i in places], error)
+                continue
             for place, several in zip(places, found, strict=True):
                 sample = samples[place]
                 seen[place] = (sample.frame, _in_frame(several, sample.frame, sample.content), recogniser.model)
-        return [seen[place] for place in range(len(samples))]
+        return seen
+
+    def _fail(self, camera_ids: Sequence[int], error: Exception) -> None:
+        for camera_id in camera_ids:
+            log.error("camera %d: frame not recognised: %s: %s", camera_id, type(error).__name__, error)
+            self._count_drop(camera_id, "failed")
 
     def _publish(self, frame: Frame, detections: tuple[Detection, ...], model: str) -> None:
         camera_id = frame.ref.camera_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 
 import redis
 
@@ -26,14 +27,25 @@ PASS_S = 50.0
 FETCHED_S = 3600.0
 """What was fetched from the bucket stays on disk so long after it was wanted last."""
 
+_at_work = threading.Lock()
+
 
 @app.task(name="objects.follow", acks_late=True)
 def follow() -> None:
     """Copy what is due, let go of local files whose time is over, delete copies whose owner is gone."""
-    settings, clock = get_settings(), SystemClock()
+    settings = get_settings()
     objects = ObjectStore.of(settings)
-    if objects is None:
+    # A pass may last longer than the schedule: two would copy the same files, and leave no thread for clips.
+    if objects is None or not _at_work.acquire(blocking=False):
         return
+    try:
+        _pass(settings, objects)
+    finally:
+        _at_work.release()
+
+
+def _pass(settings: Settings, objects: ObjectStore) -> None:
+    clock = SystemClock()
     database, media = Database(settings), Media(settings.media_dir)
     archive = ObjectArchive(settings, database, media, objects)
     fault: str | None = None
@@ -57,6 +69,7 @@ def _say(settings: Settings, archive: ObjectArchive, now: float, fault: str | No
     """For `health`."""
     try:
         said = {"at": now, "fault": fault, "backlog": archive.backlog(now), "stored_bytes": archive.stored_bytes()}
-        connect_redis(settings).set(keys.OBJECTS, json.dumps(said))
+        with connect_redis(settings) as client:
+            client.set(keys.OBJECTS, json.dumps(said))
     except (redis.RedisError, UnavailableError) as error:
         log.debug("state of object storage not told: %s", error)

@@ -90,6 +90,7 @@ class CameraRecorder:
         """It ended. What it left for an event that is still to come stays for a while."""
         with self._lock:
             self._connection = None
+            self._end_live()
             if self._is_recording:
                 self._stop()
 
@@ -153,7 +154,11 @@ class CameraRecorder:
                 self._is_live = True
             if self._is_live:
                 self._live.put(self._camera_id, arrival, "continuous")
-        elif self._is_live:
+        else:
+            self._end_live()
+
+    def _end_live(self) -> None:
+        if self._is_live:
             self._is_live = False
             self._live.end(self._camera_id)
 

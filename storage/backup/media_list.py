@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.live import LIVE
+
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
@@ -45,9 +47,13 @@ def list_media(folder: Path, backup_id: str, earlier: MediaList) -> MediaList:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All but drafts and passing copies from a bucket. Unlike `Path.rglob`, it goes on where a folder vanishes."""
+    """All but drafts, passing copies from a bucket and what is written for live viewers only.
+
+    Unlike `Path.rglob`, it goes on where a folder vanishes.
+    """
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        passing = {LIVE} if Path(parent) == folder else set()
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in passing)
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 

@@ -96,7 +96,11 @@ class ClipMaker:
         segments = self.segments.between(clip.camera_id, clip.from_s, clip.to_s)
         target, camera_name = self.media.locate(path), self._camera_name(clip.camera_id)
         self._check_room(segments)
-        sources = {Source(self.media.fetch(s.path), s.started_at, s.ended_at, s.run): s.path for s in segments}
+        sources = {}
+        for segment in segments:
+            note(0.0)  # from a bucket this may take minutes, and who stands still counts as killed
+            file = self.media.fetch(segment.path)
+            sources[Source(file, segment.started_at, segment.ended_at, segment.run)] = segment.path
         if clip.variant == "copy":
             result = cut(list(sources), clip.from_s, clip.to_s, target, note)
         else:

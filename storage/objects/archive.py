@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, cast, delete, exists, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, case, cast, delete, exists, func, select, update
 from sqlalchemy import String as Text
 
 from core.settings import Settings
@@ -54,9 +54,12 @@ class ObjectArchive:
         """
         count = 0
         for due in islice(self._due(now, limit), limit):
-            for path in due.paths:
-                self._note(due, path, now)
-                count += 1
+            # Noted together: an owner counts as copied when all of its files are.
+            copies = [self._copy(due, path, now) for path in due.paths]
+            with self._database.write() as session:
+                for copy in copies:
+                    session.merge(copy)
+            count += len(copies)
         return count
 
     def evict(self, now: float, limit: int) -> int:
@@ -68,7 +71,14 @@ class ObjectArchive:
         if self._settings.s3_local_days is None:
             return 0
         before_s = now - self._settings.s3_local_days * _DAY_S
-        query = select(MediaObjectRow.path).where(MediaObjectRow.state == STORED, MediaObjectRow.stored_at < before_s)
+        made_anew = exists().where(
+            MediaObjectRow.kind == "clip",
+            ClipRow.id == MediaObjectRow.owner,
+            ClipRow.changed_at > MediaObjectRow.stored_at,
+        )
+        query = select(MediaObjectRow.path).where(
+            MediaObjectRow.state == STORED, MediaObjectRow.stored_at < before_s, ~made_anew
+        )
         with self._database.read() as session:
             paths = list(session.scalars(query.order_by(MediaObjectRow.stored_at).limit(limit)))
         if paths:
@@ -84,9 +94,16 @@ class ObjectArchive:
         Raises:
             UnavailableError: the bucket or the database cannot be used now; the rest stays due.
         """
+        # The owner is cast, not the rows' ids, whose indexes would be of no use; in a CASE, or PostgreSQL might
+        # cast that of a clip.
+        segment_id = case((MediaObjectRow.kind == "segment", cast(MediaObjectRow.owner, BigInteger)))
         owned = [
-            exists().where(MediaObjectRow.kind == kind, cast(row.id, Text) == MediaObjectRow.owner)
-            for kind, row in (("clip", ClipRow), ("event", EventRow), ("segment", SegmentRow))
+            exists().where(MediaObjectRow.kind == kind, row.id == owner)
+            for kind, row, owner in (
+                ("clip", ClipRow, MediaObjectRow.owner),
+                ("event", EventRow, MediaObjectRow.owner),
+                ("segment", SegmentRow, segment_id),
+            )
         ]
         query = select(MediaObjectRow.path).where(*(~one for one in owned)).limit(limit)
         with self._database.read() as session:
@@ -109,7 +126,10 @@ class ObjectArchive:
 
     def _due(self, now: float, limit: int) -> Iterator[Due]:
         clips = select(ClipRow.id, ClipRow.path).where(ClipRow.state == "done", ClipRow.path.is_not(None))
-        yield from self._without_copy("clip", ClipRow, clips.order_by(ClipRow.changed_at), limit, clip_files)
+        # A clip of an event that went on is made anew, under its old name.
+        of_this_one = MediaObjectRow.stored_at >= ClipRow.changed_at
+        clips = clips.order_by(ClipRow.changed_at)
+        yield from self._without_copy("clip", ClipRow, clips, limit, clip_files, of_this_one)
         events = select(EventRow.id, EventRow.snapshot.label("path"))
         # A picture of an event that goes on may still be exchanged for a better one.
         events = events.where(EventRow.snapshot.is_not(None), EventRow.ended_at.is_not(None))
@@ -119,22 +139,21 @@ class ObjectArchive:
             segments = select(SegmentRow.id, SegmentRow.path).where(SegmentRow.ended_at < now - days * _DAY_S)
             yield from self._without_copy("segment", SegmentRow, segments.order_by(SegmentRow.ended_at), limit, _itself)
 
-    def _without_copy(self, kind: str, row: Any, query: Any, limit: int, files: Any) -> Iterator[Due]:
-        has_copy = exists().where(MediaObjectRow.kind == kind, MediaObjectRow.owner == cast(row.id, Text))
+    def _without_copy(self, kind: str, row: Any, query: Any, limit: int, files: Any, *counts: Any) -> Iterator[Due]:
+        has_copy = exists().where(MediaObjectRow.kind == kind, MediaObjectRow.owner == cast(row.id, Text), *counts)
         with self._database.read() as session:
             found = session.execute(query.where(~has_copy).limit(limit)).all()
         for owner, path in found:
             yield Due(kind, str(owner), files(path))
 
-    def _note(self, due: Due, path: str, now: float) -> None:
+    def _copy(self, due: Due, path: str, now: float) -> MediaObjectRow:
         try:
             size_bytes, state = self._objects.put(path, self._media.locate(path)), STORED
         except FileNotFoundError:  # e.g. on another machine's disk, or older than plain pictures
             size_bytes, state = 0, MISSING
-        with self._database.write() as session:
-            session.merge(MediaObjectRow(
-                path=path, kind=due.kind, owner=due.owner, size_bytes=size_bytes, state=state, stored_at=now
-            ))  # fmt: skip
+        return MediaObjectRow(
+            path=path, kind=due.kind, owner=due.owner, size_bytes=size_bytes, state=state, stored_at=now
+        )
 
 
 def _snapshots(path: str) -> list[str]:

@@ -16,6 +16,8 @@ MAX_BATCHES = 20
 """Bounds one pass: the next one goes on where this one stopped."""
 LADDER: tuple[MediaClass, ...] = ("continuous", "frame", "event", "clip")
 """Where room is short, the first go first; within a class by the cameras' priority, then by age."""
+FETCHED_IN_NEED_S = 60.0
+"""Where room is short, copies from a bucket go so long after they were wanted, before any recording does."""
 _DAY_S = 86_400.0
 
 
@@ -50,7 +52,7 @@ class RetentionPass:
             for scope, allowed in retention.bytes(media_class):
                 excess = shelf.total_bytes(self._database, scope) - allowed
                 self._take_bytes(media_class, scope, excess, for_room=False)
-        self._keep_within_disk(retention)
+        self._keep_within_disk(retention, now)
         return self._removed
 
     def expire_events(self, now: float) -> int:
@@ -64,17 +66,19 @@ class RetentionPass:
     def _take_old(self, name: str, shelf: Shelf, scope: CameraScope, before_s: float) -> None:
         self._repeat(name, lambda: shelf.take_older(self._database, scope, before_s, BATCH))
 
-    def _keep_within_disk(self, retention: Retention) -> None:
+    def _keep_within_disk(self, retention: Retention, now: float) -> None:
         recordings_gb = self._settings.recordings_gb
         if recordings_gb is not None:
             scopes = list(retention.by_priority())
             used = sum(self._total_bytes(name, scope) for name in ("continuous", "event") for scope in scopes)
-            self._climb(("continuous", "event"), scopes, used - recordings_gb * 1e9, for_room=False)
+            self._climb(("continuous", "event"), scopes, used - recordings_gb * 1e9, for_room=True)
+        if missing_bytes(self._settings.media_dir, self._settings.min_free):
+            self._media.forget_fetched(now - FETCHED_IN_NEED_S)
         missing = missing_bytes(self._settings.media_dir, self._settings.min_free)
         self._climb(LADDER, list(retention.by_priority()), missing, for_room=True)
 
     def _total_bytes(self, media_class: MediaClass, scope: CameraScope) -> int:
-        return self._shelves[media_class].total_bytes(self._database, scope)
+        return self._shelves[media_class].total_bytes(self._database, scope, on_disk=True)
 
     def _climb(
         self, classes: tuple[MediaClass, ...], scopes: list[CameraScope], excess_bytes: float, *, for_room: bool

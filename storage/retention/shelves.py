@@ -42,9 +42,11 @@ class Shelf:
     files: Callable[[Any], list[str]]
     only: tuple[Any, ...] = ()
 
-    def total_bytes(self, database: Database, scope: CameraScope) -> int:
-        """Disk that the cameras' rows take, locked ones, too."""
+    def total_bytes(self, database: Database, scope: CameraScope, *, on_disk: bool = False) -> int:
+        """Bytes of the cameras' rows, locked ones, too; ``on_disk``: without those that are in a bucket only."""
         query = select(func.coalesce(func.sum(self.size_bytes), 0)).where(*self.only, scope.holds(self.row.camera_id))
+        if on_disk:
+            query = query.where(~is_away(self.path))
         with database.read() as session:
             return int(session.scalar(query) or 0)
 

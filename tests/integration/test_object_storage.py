@@ -122,7 +122,7 @@ class Site:
         for path in (self.snapshot, plain_snapshot_path(self.snapshot), *clip_files(self.clip_path)):
             self.media.write(path, path.encode() * 10)
         EventStore(self.database).put([(self.event, self.snapshot)], 1)
-        clips = ClipStore(self.database)
+        clips = ClipStore(self.database, lambda: self.now - 40)
         clips.ask(Clip("a", self.camera.id, self.now - 50, self.now))
         clips.done("a", self.clip_path, 1, ())
         segments = write_segments(self.settings.media_dir, self.camera.id, self.now - 2 * DAY_S, 3)
@@ -218,6 +218,35 @@ def test_copies_go_with_what_they_are_of(site: Site, bucket: Bucket) -> None:
     CameraStore(site.database, Secrets(site.settings.data)).remove(site.camera.id, purge=True)
     assert site.archive.delete_orphans(100) == 5
     assert bucket.names() == []
+
+
+def test_a_clip_that_is_made_anew_is_copied_anew_before_it_leaves_the_disk(site: Site) -> None:
+    site.archive.upload(site.now, 100)
+    clips = ClipStore(site.database, lambda: site.now + 10)
+    clips.ask(Clip("a", site.camera.id, site.now - 50, site.now + 5))
+    site.media.write(site.clip_path, b"longer" * 100)
+    site.archive.evict(site.now + 1, 100)
+    assert site.on_disk() == sorted(clip_files(site.clip_path))
+    clips.done("a", site.clip_path, 600, ())
+    assert site.archive.upload(site.now + 20, 100) == 2
+    assert site.archive.evict(site.now + 21, 100) == 2
+    assert Media(site.settings.media_dir, site.objects).read(site.clip_path) == b"longer" * 100
+
+
+def test_an_owner_half_of_whose_files_are_copied_is_due(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = site.objects.put
+
+    def stop_before_manifests(path: str, file: Path) -> int:
+        if path.endswith(".json"):
+            raise UnavailableError("gone")
+        return put(path, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.objects, "put", stop_before_manifests)
+        with pytest.raises(UnavailableError):
+            site.archive.upload(site.now, 100)
+    assert site.archive.backlog(site.now) == 5
+    assert site.archive.upload(site.now, 100) == 7
 
 
 def test_what_is_away_is_neither_missing_nor_room(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

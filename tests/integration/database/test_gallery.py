@@ -15,6 +15,7 @@ from storage.database import Database
 from storage.events import EventStore
 from storage.gallery import GalleryStore
 from storage.identities import BadSplitError, IdentityNotFoundError, IdentityStore, SightingFilter
+from storage.retention.locks import KeepLock, KeepLockStore
 
 MODEL = "m@1"
 
@@ -104,7 +105,7 @@ def test_erasure_leaves_no_row_no_vector_and_names_every_file(
     clips.done("c1", "clips/c1.mp4", 10, [])
     assert len(found_in(index)) == 4
     files = identities.erase(uid(101))
-    assert sorted(files) == ["clips/c1.mp4", "events/1-plain.jpg", "events/1.jpg"]
+    assert sorted(files) == ["clips/c1.mp4", "clips/c1.mp4.manifest.json", "events/1-plain.jpg", "events/1.jpg"]
     assert events.get(uid(1)) is None
     assert clips.get("c1") is None
     assert gallery.ids(MODEL) == {uid(4)}
@@ -123,6 +124,17 @@ def test_retention_takes_sightings_and_identities_left_with_none(
     assert identities.get(uid(101)).sightings == 1
     assert identities.expire(1e9, 10)[0] == 2
     assert identities.page(None, None, 10) == []
+
+
+def test_retention_leaves_locked_sightings_alone(
+    database: Database, gallery: GalleryStore, identities: IdentityStore
+) -> None:
+    lock = KeepLock("a", 1, from_s=1005.0, to_s=1006.0, created_by="operator", created_at=0.0)
+    KeepLockStore(database).add(lock)
+    assert identities.expire(2500.0, 10)[0] == 1
+    assert gallery.ids(MODEL) == {uid(1), uid(3), uid(4)}
+    KeepLockStore(database).remove("a")
+    assert identities.expire(2500.0, 10)[0] == 1
 
 
 def test_a_purged_camera_takes_its_sightings_along(

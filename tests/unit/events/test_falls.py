@@ -209,6 +209,14 @@ def test_a_low_rate_is_warned_of() -> None:
     assert "fewer than 5 frames" in event.details["warning"]
 
 
+def test_few_frames_while_nothing_moves_are_not_warned_of() -> None:
+    poses = (Pose(0, *STANDING), Pose(10, *STANDING), Pose(10.6, *LYING, x=380), Pose(40, *LYING, x=380))
+    passing = [o for o in sequence(*poses) if 9.5 <= o.frame.captured_at <= 16 or o.frame.captured_at % 1 == 0]
+    events = judged(passing)
+    assert kinds(events) == ["fall", "person_down"]
+    assert all("warning" not in e.details for e in events)
+
+
 def test_a_fall_ends_when_the_person_is_up_again_and_another_may_follow() -> None:
     judge = FallJudge(camera_id=3, settings={})
     again = [Pose(8, *STANDING), Pose(10, *STANDING), Pose(10.6, *LYING), Pose(12, *LYING)]

@@ -131,3 +131,7 @@ def test_choices_are_bounded(world: World) -> None:
     assert recognisers.waiting.keys() == {MOST_CHOICES, MOST_CHOICES + 1}
     assert "More than 8 combinations" in recognisers.waiting[MOST_CHOICES]
     assert used(recognisers, MOST_CHOICES) == ["usual"]
+    world.choices[99] = A  # the first by name
+    recognisers.refresh()
+    assert 99 in recognisers.waiting
+    assert recognisers.waiting.keys().isdisjoint(range(MOST_CHOICES))
