@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from capture.camera_worker import CameraWorker, Figures, State
+from capture.camera_worker import CameraWorker
 from capture.clips import ClipFeeder
+from capture.condition import Figures, State
 from capture.disk_guard import DiskGuard
 from capture.dispatcher import Dispatcher
 from capture.drops import Drops

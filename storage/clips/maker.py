@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,9 @@ from storage.media import MANIFEST_SUFFIX, Media, clip_files, clip_path
 from storage.objects.store import ObjectStore
 from storage.secrets import Secrets
 from storage.segments import Segment, SegmentStore
+
+CUT_SHARE = 0.1
+"""Of the work on a clip that is drawn on: the cutting before."""
 
 SPARE_BYTES = 200_000_000
 """Room on the disk that no clip takes: recording needs it more."""
@@ -125,10 +129,10 @@ class ClipMaker:
         paint = time_painter(camera_name)
         if clip.variant == "boxes":
             paint = event_painter(camera_name, self.events.overlapping(clip.camera_id, clip.from_s, clip.to_s))
-        plain = target.with_name(f".{target.stem}.plain{target.suffix}")
+        plain = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
         try:
-            result = cut(sources, clip.from_s, clip.to_s, plain)
-            burn_in(plain, target, result.parts, paint, note)
+            result = cut(sources, clip.from_s, clip.to_s, plain, lambda share: note(CUT_SHARE * share))
+            burn_in(plain, target, result.parts, paint, lambda share: note(CUT_SHARE + (1 - CUT_SHARE) * share))
         finally:
             with suppress(OSError):
                 plain.unlink(missing_ok=True)

@@ -16,7 +16,8 @@ import pytest
 from app.demo.footage import numbered_frames, read_counter, write_video
 from app.demo.rtsp import RtspServer
 from app.ports import free_port
-from capture.camera_worker import CameraWorker, State
+from capture.camera_worker import CameraWorker
+from capture.condition import State
 from capture.drops import Drops
 from capture.reasons import Reason
 from core.settings import Settings, load_settings
