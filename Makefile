@@ -5,8 +5,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-LOCK := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	--override requirements-overrides.txt
+LOCK := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
 .PHONY: help setup setup-dev demo test test-unit lint format bench bench-hundred bench-accuracy train-violence lock migration clean
 
@@ -74,8 +73,9 @@ train-violence: .venv-train/.installed ## Train the violence model on ../shared/
 	@.venv-train/bin/python -m training.violence.train ../shared/data/fights ../shared/data/models
 
 lock: setup-dev ## Resolve requirements*.txt into the lock files
-	@$(BIN)/uv pip compile $(LOCK) --upgrade requirements.txt -o requirements.lock
-	@$(BIN)/uv pip compile $(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/uv pip compile $(LOCK) --override requirements-overrides.txt --upgrade requirements.txt -o requirements.lock
+	@$(BIN)/uv pip compile $(LOCK) --override requirements-dev-overrides.txt requirements-dev.txt -c requirements.lock \
+		-o requirements-dev.lock
 
 migration: setup-dev ## Write a database migration from the models: make migration NAME=what_changes
 	@test -n "$(NAME)" || { echo "make migration NAME=what_changes"; exit 2; }

@@ -11,6 +11,14 @@ from core.recognitions import ClipShape
 from core.types import FrameRef, Picture
 
 
+def scaled(picture: Picture, width: int) -> Picture:
+    """No wider than that, in pixels; a picture that is not is handed back as it is."""
+    if picture.shape[1] <= width:
+        return picture
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
+
+
 class ClipWriter(Protocol):
     """The part of the frame store that clips need."""
 
@@ -35,10 +43,7 @@ class ClipFeeder:
         Raises:
             UnavailableError: there is no room, or no store.
         """
-        if ref.width > shape.width:
-            size = (shape.width, max(1, round(ref.height * shape.width / ref.width)))
-            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
-        self._store.write_clip_picture(ref.camera_id, pixels, ref.captured_at)
+        self._store.write_clip_picture(ref.camera_id, scaled(pixels, shape.width), ref.captured_at)
         key = (ref.camera_id, kind)
         told_at = self._told_at.get(key)
         # A stream's clock may be set back: never wait for it to catch up.

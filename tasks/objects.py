@@ -48,7 +48,6 @@ def _pass(settings: Settings, objects: ObjectStore) -> None:
     clock = SystemClock()
     database, media = Database(settings), Media(settings.media_dir)
     archive = ObjectArchive(settings, database, media, objects)
-    fault: str | None = None
     try:
         end_s = clock.monotonic() + PASS_S
         while clock.monotonic() < end_s:
@@ -58,9 +57,8 @@ def _pass(settings: Settings, objects: ObjectStore) -> None:
         media.forget_fetched(clock.now() - FETCHED_S)
         _say(settings, archive, clock.now(), None)
     except UnavailableError as error:
-        fault = str(error)
-        log.warning("media wait to be copied: %s", fault)
-        _say(settings, archive, clock.now(), fault)
+        log.warning("media wait to be copied: %s", error)
+        _say(settings, archive, clock.now(), str(error))
     finally:
         database.close()
 

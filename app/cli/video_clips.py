@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-import cv2
-import numpy as np
-
 from app.cli.media_files import VideoFrame
+from capture.clips import scaled
 from core.recognitions import ClipShape
 from core.types import Clip, Picture
 
@@ -29,14 +27,6 @@ def clips_of(frames: Iterable[VideoFrame], shape: ClipShape) -> Iterator[tuple[V
             yield frame, _clip(window, shape)
     if newest is not None and told_at_s is None:
         yield newest, _clip(window, shape)
-
-
-def scaled(picture: Picture, width: int) -> Picture:
-    """No wider than that."""
-    if picture.shape[1] <= width:
-        return picture
-    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def _clip(window: deque[tuple[float, Picture]], shape: ClipShape) -> Clip:
