@@ -158,10 +158,10 @@ class CaptureNode:
                 self._sweep(cameras)
 
     def _give_sign_of_life(self, client: redis.Redis) -> None:
-        node = socket.gethostname()
+        node = self._settings.node
         sign = {
             "node": node,
-            "host": node,
+            "host": socket.gethostname(),
             "pid": os.getpid(),
             "shards": len(self._shards),
             "cameras": len(self._cameras or ()),
@@ -172,7 +172,7 @@ class CaptureNode:
     def _expire_media(self) -> None:
         """Here as well as by the jobs: room for what comes next must not depend on workers."""
         settings = self._settings
-        one_pass = RetentionPass(settings, self._database, Media(settings.media_dir), socket.gethostname())
+        one_pass = RetentionPass(settings, self._database, Media(settings.media_dir), settings.node)
         try:
             removed = one_pass.run(time.time())
         except (CamrecError, OSError, DatabaseError) as error:

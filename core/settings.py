@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import socket
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -31,6 +32,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", frozen=True)
 
     data: Path = Field(default_factory=_default_data, description="folder of the database, media, models and keys")
+    node: str = Field(
+        default_factory=socket.gethostname,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+        description="name of this machine among those of the installation; media belong to the node that wrote them",
+    )
     redis_url: SecretStr | None = Field(None, description="Redis to use; unset: `camrec up` starts one of its own")
     database_url: SecretStr | None = Field(
         None, description="postgresql+psycopg://… ; unset: SQLite in the data folder"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic_core import PydanticUndefined
-
 from core.settings import PREFIX, Settings
 
 PAGE = Path(__file__).with_name("settings.md")
+
+MADE_AT_START = {"data": "`~/.local/share/camrec`", "node": "the host name"}
 
 
 def page() -> str:
@@ -24,11 +24,8 @@ def page() -> str:
         "|---|---|---|",
     ]
     for name, setting in sorted(Settings.model_fields.items()):
-        default = setting.default
-        if default is PydanticUndefined:
-            shown = "`~/.local/share/camrec`"
-        else:
-            shown = "-" if default is None else f"`{default}`"
+        default = "-" if setting.default is None else f"`{setting.default}`"
+        shown = MADE_AT_START.get(name, default)
         lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {setting.description} |")
     return "\n".join(lines) + "\n"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 
 from core.camera_counts import forget_removed_cameras
 from core.clock import SystemClock
@@ -56,7 +55,7 @@ def expire(settings: Settings, database: Database, now: float) -> dict[str, int]
     """One bounded pass of retention."""
     media, clock = Media(settings.media_dir), SystemClock()
     end = clock.monotonic() + PASS_S
-    one_pass = RetentionPass(settings, database, media, socket.gethostname())
+    one_pass = RetentionPass(settings, database, media, settings.node)
     removed = {"events": one_pass.expire_events(now), "sightings": 0}
     removed |= one_pass.run(now)
     identities = IdentityStore(database)

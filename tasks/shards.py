@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -42,9 +41,11 @@ IDLE_S = 5.0
 class ShardKeeper:
     """Takes and renews leases, and makes the worker consume exactly the queues of the shards it holds."""
 
-    def __init__(self, queues: Sequence[str], tools: JudgingTools, refreshes: Sequence[Callable[[], None]]) -> None:
-        """Refreshes: of what the tools know of the database, a round each second."""
-        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+    def __init__(
+        self, node: str, queues: Sequence[str], tools: JudgingTools, refreshes: Sequence[Callable[[], None]]
+    ) -> None:
+        """Node: of this machine. Refreshes: of what the tools know of the database, a round each second."""
+        self._holder = f"{node}:{os.getpid()}"
         self._tools = tools
         self._clock = SystemClock()
         self._shards = sorted(int(queue.rpartition(".")[2]) for queue in queues)
@@ -184,7 +185,7 @@ def start(settings: Settings, worker: Any, queues: Sequence[str]) -> None:
         media=Media(settings.media_dir),
         matchers={"plates": plate_lists, "reid": gallery_matcher(settings, database)},
     )
-    _keeper = ShardKeeper(queues, tools, [plate_lists.refresh])
+    _keeper = ShardKeeper(settings.node, queues, tools, [plate_lists.refresh])
     worker.concurrency = 1  # whatever -c says: the observations of a camera are judged in order
     worker.app.steps["consumer"].add(FollowLeases)
     for queue in queues:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import asdict
 
 import click
@@ -29,7 +28,7 @@ def check(*, repair: bool, as_json: bool) -> None:
     database = Database(settings)
     database.migrate()
     unrepaired = total = 0
-    for finding in check_recordings(settings.media_dir, SegmentStore(database), socket.gethostname(), repairs=repair):
+    for finding in check_recordings(settings.media_dir, SegmentStore(database), settings.node, repairs=repair):
         total += 1
         unrepaired += not finding.is_repaired
         if as_json:

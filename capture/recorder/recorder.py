@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 from capture.disk_guard import DiskGuard
@@ -35,7 +34,7 @@ class Recorder:
 
     def __init__(self, settings: Settings, database: Database, drops: Drops) -> None:
         """Idle until `start`."""
-        media, node = settings.media_dir, socket.gethostname()
+        media, node = settings.media_dir, settings.node
         disk = DiskGuard(
             media,
             settings.min_free,
