@@ -13,6 +13,9 @@ from events.votes import Ballot, Votes, similarity
 SAME_PLATE = 0.8
 """Similarity from which two texts are the same plate wherever they are: 1 of 5 to 9 characters wrong."""
 
+MOST_STEP_S = 1.0
+"""What a frame without the plate counts at most: frames are rare while nothing moves, and one bad one is no proof."""
+
 AGREEING_READINGS = 2
 
 VERY_GOOD_SCORE = 0.9
@@ -58,6 +61,8 @@ class PlateTrack:
     box: Box
     """Where it was last seen."""
     votes: Votes = field(default_factory=Votes)
+    unseen_s: float = 0.0
+    """How long frames came without it."""
     seen_frames: int = 0
     readings: int = 0
     """Frames in which it had a text."""
@@ -79,6 +84,7 @@ class PlateTrack:
     def see(self, reading: Detection, frame: FrameRef) -> None:
         """Add one frame's reading, whose text is normalised and may be empty."""
         self.seen_at = frame.captured_at
+        self.unseen_s = 0.0
         self.box = reading.box
         self.seen_frames += 1
         self.ended = False
@@ -92,6 +98,10 @@ class PlateTrack:
         picture = BestPicture(frame, reading.box, is_whole, area(reading.box) * reading.score)
         if self.best is None or picture.is_clearly_better_than(self.best):
             self.best = picture
+
+    def miss(self, step_s: float) -> None:
+        """A frame came without it, so long after the one before."""
+        self.unseen_s += min(step_s, MOST_STEP_S)
 
     def judge(self, min_score: float, min_length: int, fold: Callable[[str], str]) -> None:
         """Take over the voted text if it is good enough, and become an event once enough readings agree on it.

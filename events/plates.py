@@ -68,8 +68,9 @@ class PlateJudge:
     A plate becomes an event when two readings agree, or, when it leaves, if one reading was very good. It is told again
     only when its text changes, a clearly better picture of it comes, it leaves, or it comes back.
 
-    While frames come, a plate has left when it was not in them for `gone_s`. While none come, as from a camera that
-    sends frames only when something moves, it is taken to stand there until `again_s` (see `tick`).
+    While frames come, a plate has left when it was not in them for `gone_s`, where each frame counts a second at most.
+    While none come, as from a camera that sends frames only when something moves, it is taken to stand there until
+    `again_s` (see `tick`).
 
     A plate on one of the site's lists is told once more for each list, as an event of kind `plate_hit`. Where a
     corrected text is not on that list any more, the hit ends and says that it is withdrawn.
@@ -91,6 +92,7 @@ class PlateJudge:
         self._fold = partial(fold, codes=self._settings.regions)
         self._zones = zones_for(self.kind, zones)
         self._tracks: list[PlateTrack] = []
+        self._observed_at = 0.0
 
     def observe(self, observation: Observation) -> list[Event]:
         """Take one frame's readings, in order of time; the events that are new or changed by it.
@@ -110,13 +112,15 @@ class PlateJudge:
             track = known or self._open(f"{frame.seq}.{number}", frame.captured_at)
             track.see(reading, frame)
             track.judge(self._settings.min_score, self._settings.min_length, self._fold)
-        self._close_unseen(frame.captured_at, self._settings.gone_s)
+        self._miss_unseen(frame.captured_at)
         return self._changed(before, frame.captured_at)
 
     def tick(self, now: float) -> list[Event]:
         """Close what was not seen for `again_s`, when no observation came that could show that it left."""
         before = {track.id: track.face() for track in self._tracks}
-        self._close_unseen(now, self._settings.again_s)
+        for track in self._tracks:
+            if not track.ended and now - track.seen_at > self._settings.again_s:
+                track.end()
         return self._changed(before, now)
 
     def finish(self) -> list[Event]:
@@ -130,7 +134,11 @@ class PlateJudge:
 
     def state(self) -> dict[str, Any]:
         """All that it knows, as a copy made of JSON's types."""
-        return {"version": STATE_VERSION, "tracks": [track.as_json() for track in self._tracks]}
+        return {
+            "version": STATE_VERSION,
+            "observed_at": self._observed_at,
+            "tracks": [track.as_json() for track in self._tracks],
+        }
 
     @classmethod
     def restore(
@@ -152,6 +160,7 @@ class PlateJudge:
         check_version(state, STATE_VERSION, cls.kind, camera_id)
         try:
             judge._tracks = [PlateTrack.from_json(track) for track in state["tracks"]]
+            judge._observed_at = float(state.get("observed_at", 0.0))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadStateError(f"The checkpoint of {cls.kind} on camera {camera_id} is broken: {error!r}.") from error
         return judge
@@ -203,10 +212,14 @@ class PlateJudge:
     def _is_weak(self, text: str, score: float) -> bool:
         return len(text) < self._settings.min_length or score < self._settings.min_score
 
-    def _close_unseen(self, now: float, limit_s: float) -> None:
+    def _miss_unseen(self, at: float) -> None:
+        step_s = max(0.0, at - self._observed_at)
+        self._observed_at = at
         for track in self._tracks:
-            if not track.ended and now - track.seen_at > limit_s:
-                track.end()
+            if not track.ended and track.seen_at < at:
+                track.miss(step_s)
+                if track.unseen_s > self._settings.gone_s:
+                    track.end()
 
     def _changed(self, before: dict[str, Any], now: float | None) -> list[Event]:
         """The events that look different than before; then forget what can no longer come back."""

@@ -238,6 +238,14 @@ def test_an_occluded_standing_car_ends_and_goes_on_under_the_same_id() -> None:
     assert judge.finish() == []
 
 
+def test_a_standing_car_that_two_rare_frames_miss_has_not_left() -> None:
+    """While nothing moves, plates are looked for every two seconds (`Recognition.still_fps`)."""
+    judge = new_judge("plates", 1, {})
+    tell(judge, show(Read("RK605AB")))
+    assert tell(judge, [(4, []), (6, []), (8, [Read("RK605AB")])]) == []
+    assert [e.ended_at for e in tell(judge, [(8 + 2 * n, []) for n in range(1, 6)])] == [START + 8]
+
+
 def test_a_silent_camera_leaves_the_car_standing_until_again_s() -> None:
     judge = new_judge("plates", 1, {"again_s": 30})
     tell(judge, show(Read("RK605AB")))
