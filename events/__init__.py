@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import BadSettingError
 from core.types import Zone
 from events import falls, identities, plates, violence
-from events.judge import Judge, JudgeSettings
+from events.judge import BadStateError, Judge, JudgeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,17 @@ def restore_judge(
         BadSettingError: no such recognition, or wrong settings.
         BadStateError: the checkpoint is of another version or broken.
     """
-    judge = _judge_kind(kind).judge
-    return judge.restore(state, camera_id=camera_id, settings=settings, zones=zones, **_given(matcher))
+    judge = new_judge(kind, camera_id, settings, zones, matcher)
+    if state.get("version") != judge.state_version:
+        raise BadStateError(
+            f"The checkpoint of {kind} on camera {camera_id} has version {state.get('version')!r}, "
+            f"this program reads {judge.state_version}."
+        )
+    try:
+        judge.resume(state)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadStateError(f"The checkpoint of {kind} on camera {camera_id} is broken: {error!r}.") from error
+    return judge
 
 
 def validate_settings(kind: str, settings: dict[str, Any]) -> dict[str, Any]:

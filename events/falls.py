@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
 from core.types import Box, Event, FrameRef, Observation, Zone, event_id
 from events.geometry import centre, in_zones, zones_for
-from events.judge import BadStateError, JudgeSettings, check_version
+from events.judge import JudgeSettings
 from events.posture import Person, Sight, are_near
 from events.skeleton import is_upended, torso_degrees, torso_length
 from events.tracker import Tracker, TrackerConfig
-
-STATE_VERSION = 1
 
 TRACKING = TrackerConfig(lost_s=4.0, gap_s=120.0)
 """People who lie are often not seen for seconds. Nobody falls while out of sight, so that a mix-up costs nothing."""
@@ -90,6 +88,7 @@ class FallJudge:
     """
 
     kind = "falls"
+    state_version: ClassVar[int] = 1
 
     def __init__(self, *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()) -> None:
         self._camera_id = camera_id
@@ -148,33 +147,19 @@ class FallJudge:
     def state(self) -> dict[str, Any]:
         """All that it knows, as a copy made of JSON's types."""
         return {
-            "version": STATE_VERSION,
+            "version": self.state_version,
             "frame": self._frame and asdict(self._frame),
             "interval_s": self._interval_s,
             "tracker": self._tracker.state(),
             "followed": {track_id: asdict(followed) for track_id, followed in self._followed.items()},
         }
 
-    @classmethod
-    def restore(
-        cls, state: dict[str, Any], *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()
-    ) -> Self:
-        """Go on from a checkpoint, with the settings and zones of now.
-
-        Raises:
-            BadStateError: the checkpoint is of another version or broken.
-            BadSettingError: the settings are wrong.
-        """
-        judge = cls(camera_id=camera_id, settings=settings, zones=zones)
-        check_version(state, STATE_VERSION, cls.kind, camera_id)
-        try:
-            judge._frame = state["frame"] and FrameRef(**state["frame"])
-            judge._interval_s = float(state["interval_s"])
-            judge._tracker = Tracker.restore(state["tracker"], camera_id, TRACKING)
-            judge._followed = {track_id: _Followed.from_json(one) for track_id, one in state["followed"].items()}
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise BadStateError(f"The checkpoint of {cls.kind} on camera {camera_id} is broken: {error!r}.") from error
-        return judge
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._frame = state["frame"] and FrameRef(**state["frame"])
+        self._interval_s = float(state["interval_s"])
+        self._tracker = Tracker.restore(state["tracker"], self._camera_id, TRACKING)
+        self._followed = {track_id: _Followed.from_json(one) for track_id, one in state["followed"].items()}
 
     def _keep_rate(self, frame: FrameRef) -> None:
         if self._frame is not None:

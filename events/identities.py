@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol
 
 from pydantic import Field
 
 from core.sightings import Passage, Recognised
 from core.types import Event, FrameRef, Observation, Zone, event_id
 from events.geometry import area, bottom_centre, in_zones, is_cut, zones_for
-from events.judge import BadStateError, JudgeSettings, check_version
+from events.judge import JudgeSettings
 from events.passenger import Crop, Passenger
 from events.tracker import Track, Tracker, TrackerConfig
-
-STATE_VERSION = 1
 
 EVENT_KIND = "identity"
 
@@ -66,6 +64,7 @@ class IdentityJudge:
     """
 
     kind = "reid"
+    state_version: ClassVar[int] = 1
 
     def __init__(
         self, *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = (), matcher: Matcher | None = None
@@ -111,35 +110,15 @@ class IdentityJudge:
     def state(self) -> dict[str, Any]:
         """All that it knows, as a copy made of JSON's types."""
         return {
-            "version": STATE_VERSION,
+            "version": self.state_version,
             "tracker": self._tracker.state(),
             "passengers": {track_id: one.as_json() for track_id, one in self._passengers.items()},
         }
 
-    @classmethod
-    def restore(
-        cls,
-        state: dict[str, Any],
-        *,
-        camera_id: int,
-        settings: dict[str, Any],
-        zones: Sequence[Zone] = (),
-        matcher: Matcher | None = None,
-    ) -> Self:
-        """Go on from a checkpoint, with the settings and zones of now.
-
-        Raises:
-            BadStateError: the checkpoint is of another version or broken.
-            BadSettingError: the settings are wrong.
-        """
-        judge = cls(camera_id=camera_id, settings=settings, zones=zones, matcher=matcher)
-        check_version(state, STATE_VERSION, cls.kind, camera_id)
-        try:
-            judge._tracker = Tracker.restore(state["tracker"], camera_id, TRACKING)
-            judge._passengers = {key: Passenger.from_json(one) for key, one in state["passengers"].items()}
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise BadStateError(f"The checkpoint of {cls.kind} on camera {camera_id} is broken: {error!r}.") from error
-        return judge
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._tracker = Tracker.restore(state["tracker"], self._camera_id, TRACKING)
+        self._passengers = {key: Passenger.from_json(one) for key, one in state["passengers"].items()}
 
     def _see(self, track: Track, observation: Observation, beside: Sequence[Track]) -> None:
         passenger = self._passengers.setdefault(track.id, Passenger(track.first_at, track.last_at))

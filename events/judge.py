@@ -7,7 +7,7 @@ redelivered message, or another worker that goes on from a checkpoint, doubles n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,21 +19,11 @@ class BadStateError(CamrecError):
     """A checkpoint is not one that this version can go on from."""
 
 
-def check_version(state: dict[str, Any], version: int, kind: str, camera_id: int) -> None:
-    """Refuse a checkpoint that another version of the program wrote.
-
-    Raises:
-        BadStateError: it is of another version.
-    """
-    if state.get("version") != version:
-        raise BadStateError(
-            f"The checkpoint of {kind} on camera {camera_id} has version {state.get('version')!r}, "
-            f"this program reads {version}."
-        )
-
-
 class Judge(Protocol):
     """The judgement of one recognition on one camera."""
+
+    state_version: ClassVar[int]
+    """Of the checkpoints that it writes and reads."""
 
     def __init__(self, *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()) -> None: ...
 
@@ -49,15 +39,11 @@ class Judge(Protocol):
     def state(self) -> dict[str, Any]:
         """All that it knows, as a copy made of JSON's types: the checkpoint."""
 
-    @classmethod
-    def restore(
-        cls, state: dict[str, Any], *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()
-    ) -> Self:
-        """Go on from a checkpoint, with the settings and zones of now.
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint of this version, as a judge that has seen nothing yet.
 
         Raises:
-            BadStateError: the checkpoint is of another version or broken.
-            BadSettingError: see `events.validate_settings`.
+            AttributeError, BadStateError, KeyError, TypeError, ValueError: it is broken.
         """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
@@ -13,13 +13,11 @@ from core.errors import BadSettingError
 from core.plates import normalise
 from core.types import Detection, Event, FrameRef, Observation, Zone, event_id
 from events.geometry import bottom_centre, in_zones, iou, offset_in_widths, zones_for
-from events.judge import BadStateError, JudgeSettings, check_version
+from events.judge import JudgeSettings
 from events.plate_formats import check_regions, fold
 from events.plate_lists import PlateHit, PlateMatcher
 from events.plate_track import SAME_PLATE, PlateTrack
 from events.votes import similarity
-
-STATE_VERSION = 1
 
 MAX_TRACKS = 64
 """Plates remembered at once for one camera, open or ended; the one seen longest ago is closed and forgotten."""
@@ -77,6 +75,7 @@ class PlateJudge:
     """
 
     kind = "plates"
+    state_version: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -135,35 +134,15 @@ class PlateJudge:
     def state(self) -> dict[str, Any]:
         """All that it knows, as a copy made of JSON's types."""
         return {
-            "version": STATE_VERSION,
+            "version": self.state_version,
             "observed_at": self._observed_at,
             "tracks": [track.as_json() for track in self._tracks],
         }
 
-    @classmethod
-    def restore(
-        cls,
-        state: dict[str, Any],
-        *,
-        camera_id: int,
-        settings: dict[str, Any],
-        zones: Sequence[Zone] = (),
-        matcher: PlateMatcher | None = None,
-    ) -> Self:
-        """Go on from a checkpoint, with the settings and zones of now.
-
-        Raises:
-            BadStateError: the checkpoint is of another version or broken.
-            BadSettingError: the settings are wrong.
-        """
-        judge = cls(camera_id=camera_id, settings=settings, zones=zones, matcher=matcher)
-        check_version(state, STATE_VERSION, cls.kind, camera_id)
-        try:
-            judge._tracks = [PlateTrack.from_json(track) for track in state["tracks"]]
-            judge._observed_at = float(state.get("observed_at", 0.0))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise BadStateError(f"The checkpoint of {cls.kind} on camera {camera_id} is broken: {error!r}.") from error
-        return judge
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._tracks = [PlateTrack.from_json(track) for track in state["tracks"]]
+        self._observed_at = float(state.get("observed_at", 0.0))
 
     def _open(self, track_id: str, at: float) -> PlateTrack:
         track = PlateTrack.open(track_id, at)

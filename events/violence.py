@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from core.types import Box, Detection, Event, FrameRef, Observation, Zone, event_id
 from events.geometry import bottom_centre, in_zones, zones_for
-from events.judge import BadStateError, JudgeSettings, check_version
-
-STATE_VERSION = 1
+from events.judge import JudgeSettings
 
 GOES_ON = 0.7
 """Share of the threshold at which violence that has begun goes on."""
@@ -58,6 +56,7 @@ class ViolenceJudge:
     """
 
     kind = "violence"
+    state_version: ClassVar[int] = 1
 
     def __init__(self, *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()) -> None:
         self._camera_id = camera_id
@@ -98,28 +97,14 @@ class ViolenceJudge:
         stretch = None
         if self._stretch is not None:
             stretch = {**asdict(self._stretch), "box": list(self._stretch.box)}
-        return {"version": STATE_VERSION, "stretch": stretch}
+        return {"version": self.state_version, "stretch": stretch}
 
-    @classmethod
-    def restore(
-        cls, state: dict[str, Any], *, camera_id: int, settings: dict[str, Any], zones: Sequence[Zone] = ()
-    ) -> Self:
-        """Go on from a checkpoint, with the settings and zones of now.
-
-        Raises:
-            BadStateError: the checkpoint is of another version or broken.
-            BadSettingError: the settings are wrong.
-        """
-        judge = cls(camera_id=camera_id, settings=settings, zones=zones)
-        check_version(state, STATE_VERSION, cls.kind, camera_id)
-        try:
-            plain = state["stretch"]
-            if plain is not None:
-                x1, y1, x2, y2 = plain["box"]
-                judge._stretch = _Stretch(**{**plain, "best": FrameRef(**plain["best"]), "box": (x1, y1, x2, y2)})
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadStateError(f"The checkpoint of {cls.kind} on camera {camera_id} is broken: {error!r}.") from error
-        return judge
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        plain = state["stretch"]
+        if plain is not None:
+            x1, y1, x2, y2 = plain["box"]
+            self._stretch = _Stretch(**{**plain, "best": FrameRef(**plain["best"]), "box": (x1, y1, x2, y2)})
 
     def _see(self, detection: Detection | None, frame: FrameRef) -> list[Event]:
         stretch, threshold = self._stretch, self._settings.threshold

@@ -12,7 +12,7 @@ from core.errors import BadSettingError
 from core.types import Box, Detection, Event, FrameRef, Observation, Zone
 from events import new_judge, restore_judge, validate_settings
 from events.falls import FallJudge
-from events.judge import BadStateError
+from events.judge import BadStateError, Judge
 
 WIDTH, HEIGHT = 640, 480
 TALL = 200.0
@@ -67,7 +67,7 @@ def observation(at: float, *detections: Detection, scale: float = 1.0) -> Observ
     return Observation(frame, "falls", detections)
 
 
-def judged(observations: list[Observation], judge: FallJudge | None = None, **settings: float) -> list[Event]:
+def judged(observations: list[Observation], judge: Judge | None = None, **settings: float) -> list[Event]:
     """The events in the end, in order of start, each once."""
     judge = judge or FallJudge(camera_id=3, settings=settings)
     events = {e.id: e for o in observations for e in judge.observe(o)}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.types import Detection, Keypoint, Observation
+from events import restore_judge
 from events.falls import FallJudge
 from events.skeleton import ANKLES, HIPS, SHOULDERS, is_upended, torso_degrees, torso_length
 from tests.unit.events.test_falls import FALL, Pose, judged, kinds, sequence
@@ -147,12 +148,12 @@ def test_a_pose_survives_the_checkpoint_and_old_ones_are_read() -> None:
     for observation in observations[:22]:
         judge.observe(observation)
     state = judge.state()
-    restored = FallJudge.restore(state, camera_id=3, settings={})
+    restored = restore_judge("falls", 3, {}, state)
     assert restored.state() == state
     for followed in state["followed"].values():
         for sight in followed["person"]["recent"]:
             del sight["torso_deg"]
-    assert kinds(judged(observations[22:], FallJudge.restore(state, camera_id=3, settings={}))) == ["fall"]
+    assert kinds(judged(observations[22:], restore_judge("falls", 3, {}, state))) == ["fall"]
 
 
 def test_keypoints_go_through_a_message() -> None:

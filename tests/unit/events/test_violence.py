@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import BadSettingError
 from core.types import Detection, Event, FrameRef, Observation, Zone
+from events import restore_judge
 from events.judge import BadStateError
 from events.violence import ViolenceJudge
 
@@ -80,7 +81,7 @@ def test_a_restored_judge_goes_on_alike() -> None:
     for cut in range(len(scores)):
         first = judge()
         events = run(first, scores[:cut])
-        second = ViolenceJudge.restore(json.loads(json.dumps(first.state())), camera_id=7, settings={})
+        second = restore_judge("violence", 7, {}, json.loads(json.dumps(first.state())))
         for number in range(cut, len(scores)):
             events += second.observe(observation(number, scores[number]))
         assert [*events, *second.finish()] == expected
@@ -95,7 +96,7 @@ def test_wrong_settings_are_refused(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("state", [{}, {"version": 1}, {"version": 1, "stretch": {"id": 1}}], ids=str)
 def test_broken_state_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(BadStateError):
-        ViolenceJudge.restore(state, camera_id=7, settings={})
+        restore_judge("violence", 7, {}, state)
 
 
 def test_another_camera_is_refused() -> None:
