@@ -46,6 +46,8 @@ class MotionDetector:
         self._mean: npt.NDArray[np.float32] | None = None
         self._recent = self._noise = self._settled_s = np.empty((0, 0), np.float32)
         self._at_s = self._learnt_s = 0.0
+        self.is_learning = True
+        """Whether the last answer was yes only because the view is not known yet."""
 
     def look(self, luma: GreyPicture, at_s: float) -> bool:
         """Whether something moves.
@@ -57,6 +59,7 @@ class MotionDetector:
         cells = small(luma)
         if self._mean is None or self._mean.shape != cells.shape or not 0 < at_s - self._at_s < 60.0:
             self._learn(cells, at_s)
+            self.is_learning = True
             return True
         elapsed_s, self._at_s = at_s - self._at_s, at_s
         change = cells - self._mean
@@ -64,10 +67,12 @@ class MotionDetector:
         deviation = np.abs(change - float(np.median(change)))
         changed = deviation > np.maximum(LEAST_STEP, NOISE_FACTOR * self._noise)
         self._follow(cells, change, deviation, changed, elapsed_s)
+        self.is_learning = at_s < self._learnt_s
         if changed.mean() > CUT_SHARE:
             self._learn(cells, at_s)
+            self.is_learning = False
         beside = cv2.filter2D(changed.astype(np.float32), -1, _KERNEL, borderType=cv2.BORDER_CONSTANT)
-        return bool(beside.max() >= LEAST_CELLS) or at_s < self._learnt_s
+        return self.is_learning or bool(beside.max() >= LEAST_CELLS)
 
     def _learn(self, cells: npt.NDArray[np.float32], at_s: float) -> None:
         self._mean = self._recent = cells

@@ -29,14 +29,20 @@ class MotionGate:
         self._still: dict[str, Pacer] = {}
         self._show = Pacer(SHOW_FPS)
 
-    def look(self, luma: GreyPicture, at_s: float) -> None:
-        """See a sampled frame."""
+    def look(self, luma: GreyPicture, at_s: float) -> bool | None:
+        """See a sampled frame.
+
+        Returns:
+            Whether something is known to move, which a new view is not; None: the last look is too young for another.
+        """
         if 0 <= at_s - self._looked_s < LOOK_INTERVAL_S - 1e-3:
-            return
+            return None
         self._looked_s = at_s
-        if self._detector.look(luma, at_s):
+        moves = self._detector.look(luma, at_s)
+        if moves:
             self.motion_at = at_s
         self.is_open = self.motion_at is not None and at_s - self.motion_at <= HOLD_S
+        return moves and not self._detector.is_learning
 
     def passing(self, consumers: Sequence[str], rates: Mapping[str, float], at_s: float) -> list[str]:
         """Those of the consumers, whose turn it is, that get the frame of that time."""

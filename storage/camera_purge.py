@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from storage.media import clip_files, plain_snapshot_path
-from storage.models import ClipRow, EventRow, FrameRow, KeepLockRow, RetentionRuleRow, SegmentRow, SightingRow
+from storage.media import clip_files, snapshot_files
+from storage.media_removals import note_removals, note_selected_removals
+from storage.models import (
+    ClipRow,
+    EventRow,
+    FrameRow,
+    KeepLockRow,
+    MotionSpanRow,
+    RetentionRuleRow,
+    SegmentRow,
+    SightingRow,
+)
 from storage.retention.locks import LockedError
 
-_LEFT_BEHIND = (ClipRow, SegmentRow, FrameRow, EventRow, SightingRow, RetentionRuleRow)
+_FILES: tuple[tuple[Any, Any, Callable[[str], list[str]] | None], ...] = (
+    (SegmentRow, SegmentRow.path, None),
+    (FrameRow, FrameRow.path, None),
+    (ClipRow, ClipRow.path, clip_files),
+    (EventRow, EventRow.snapshot, snapshot_files),
+)
+"""Rows that name files: where, and which belong to one name; None: that one alone, and there are many."""
+
+_LEFT_BEHIND = (ClipRow, SegmentRow, FrameRow, EventRow, SightingRow, MotionSpanRow, RetentionRuleRow)
 
 
 def purge_camera(session: Session, camera_id: int) -> list[str]:
-    """Delete a camera's events, recordings, clips, kept frames and sightings.
+    """Delete a camera's events, recordings, clips, kept frames, sightings and what is known of its motion.
 
     Returns:
         Media files that belong to no row any more, as paths below the media folder.
@@ -22,20 +43,23 @@ def purge_camera(session: Session, camera_id: int) -> list[str]:
         LockedError: some of it is locked.
     """
     _refuse_locked(session, camera_id)
-    frames = session.scalars(select(FrameRow.path).where(FrameRow.camera_id == camera_id)).all()
-    segments = session.scalars(select(SegmentRow.path).where(SegmentRow.camera_id == camera_id)).all()
-    clips = session.scalars(select(ClipRow.path).where(ClipRow.camera_id == camera_id, ClipRow.path.is_not(None))).all()
-    snapshots = session.scalars(
-        select(EventRow.snapshot).where(EventRow.camera_id == camera_id, EventRow.snapshot.is_not(None))
-    ).all()
+    named: list[str] = []
+    for row, path, files in _FILES:
+        of_camera = (row.camera_id == camera_id, path.is_not(None))
+        if files is None:
+            note_selected_removals(session, select(row.node, path).where(*of_camera, row.node.is_not(None)))
+            named += session.scalars(select(path).where(*of_camera)).all()
+        else:
+            found = [
+                (node, file)
+                for node, name in session.execute(select(row.node, path).where(*of_camera))
+                for file in files(name)
+            ]
+            note_removals(session, found)
+            named += [file for _, file in found]
     for table in _LEFT_BEHIND:
         session.execute(delete(table).where(table.camera_id == camera_id))
-    return [
-        *segments,
-        *(file for path in clips if path for file in clip_files(path)),
-        *frames,
-        *(file for path in snapshots if path for file in (path, plain_snapshot_path(path))),
-    ]
+    return named
 
 
 def _refuse_locked(session: Session, camera_id: int) -> None:

@@ -20,6 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+Node = String(255)
+"""Column: name of the machine that a media file lies on; NULL: the row is older than names of machines, any may."""
+
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -123,6 +126,8 @@ class EventRow(Base):
     details: Mapped[dict[str, Any]]
     snapshot: Mapped[str | None] = mapped_column(Text)
     """Picture with the box drawn, a path below the media folder; the one without has `-plain` in its name."""
+    node: Mapped[str | None] = mapped_column(Node)
+    """On whose disk the pictures lie."""
     epoch: Mapped[int] = mapped_column(BigInteger)
     """Of the lease under which it was written last."""
     changed_at: Mapped[float]
@@ -134,7 +139,7 @@ class FrameRow(Base):
     __tablename__ = "frames"
     __table_args__ = (
         Index("ix_frames_camera_time", "camera_id", "captured_at"),
-        Index("ix_frames_time", "captured_at"),
+        Index("ix_frames_retention", "node", "captured_at"),
         {"sqlite_autoincrement": True},
     )
 
@@ -145,6 +150,7 @@ class FrameRow(Base):
     width: Mapped[int]
     height: Mapped[int]
     size_bytes: Mapped[int]
+    node: Mapped[str | None] = mapped_column(Node)
 
 
 class SegmentRow(Base):
@@ -173,6 +179,26 @@ class SegmentRow(Base):
     key_times: Mapped[list[Any]]
     retention_class: Mapped[str] = mapped_column(String(16))
     node: Mapped[str] = mapped_column(String(255))
+
+
+class MotionSpanRow(Base):
+    """A stretch in which a camera's pictures were watched for motion, or in which something moved.
+
+    `camera_id` is no foreign key: a deleted camera's spans stay until retention.
+    """
+
+    __tablename__ = "motion_spans"
+    __table_args__ = (
+        UniqueConstraint("camera_id", "kind", "started_at"),
+        Index("ix_motion_spans_time", "started_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    camera_id: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[float]
+    ended_at: Mapped[float]
 
 
 class IdentityRow(Base):
@@ -298,6 +324,7 @@ class ClipRow(Base):
     progress: Mapped[float]
     path: Mapped[str | None] = mapped_column(String(255))
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    node: Mapped[str | None] = mapped_column(Node)
     gaps: Mapped[list[Any]]
     """``[from, to, reason]`` of each stretch that it does not show."""
     error: Mapped[str | None] = mapped_column(Text)
@@ -351,3 +378,14 @@ class MediaObjectRow(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16))
     stored_at: Mapped[float]
+    node: Mapped[str | None] = mapped_column(Node)
+    """Who copied it: where the local file is, or was."""
+
+
+class MediaRemovalRow(Base):
+    """A media file whose row is gone; the node on whose disk it lies is to delete it."""
+
+    __tablename__ = "media_removals"
+
+    node: Mapped[str] = mapped_column(Node, primary_key=True)
+    path: Mapped[str] = mapped_column(String(255), primary_key=True)

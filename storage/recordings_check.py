@@ -110,6 +110,7 @@ def _check_file(
             return None
         if repairs:
             store.add([segment])
+            store.mark_near_events([path])
         return Finding(Fault.NOT_INDEXED, path, "It is on disk, and not in the index.", repairs)
     if indexed_bytes != segment.size_bytes:
         message = f"It has {segment.size_bytes} bytes; the index says {indexed_bytes}."
@@ -139,6 +140,6 @@ def _mended(media: Path, store: SegmentStore, node: str, path: str, rename: Call
         segment = read_segment(media, path, node)
     except (BrokenSegmentError, OSError):
         return False
-    store.forget([path])
-    store.add([segment])
+    store.renew(segment)
+    store.mark_near_events([path])
     return True

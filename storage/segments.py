@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
+from core.recognitions import RECORDING
+from storage.camera import Recording
 from storage.database import Database
-from storage.models import SegmentRow
+from storage.events import LONGEST_EVENT_S
+from storage.models import CameraRow, EventRow, SegmentRow
 from storage.objects.archive import is_away
 
 RetentionClass = Literal["continuous", "event"]
@@ -19,6 +23,7 @@ LONGEST_SEGMENT_S = 300.0
 """No segment is longer: the recorder ends one whose camera sends no key frame, and queries rely on it."""
 MAX_SPAN_GAP_S = 0.25
 """Two segments that are no further apart are one stretch of recording."""
+_ROWS_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class SegmentFile(NamedTuple):
     run: str
     size_bytes: int
     init_bytes: int | None
+    node: str
 
 
 Span = tuple[float, float]
@@ -85,10 +91,15 @@ class SegmentStore:
         if not rows:
             return 0
         with self._database.write() as session:
-            insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-            statement = insert(SegmentRow).on_conflict_do_nothing(index_elements=["path"]).returning(SegmentRow.id)
-            # One statement for all rows, and no ORM: a fraction of the time.
-            return len(session.connection().execute(statement, rows).all())
+            return _insert(session, rows)
+
+    def renew(self, segment: Segment) -> None:
+        """Describe a file that was mended; what belonged to an event still does."""
+        of_this_path = SegmentRow.path == segment.path
+        with self._database.write() as session:
+            before = session.scalar(select(SegmentRow.retention_class).where(of_this_path))
+            session.execute(delete(SegmentRow).where(of_this_path))
+            _insert(session, [_values(replace(segment, retention_class="event") if before == "event" else segment)])
 
     def between(self, camera_id: int, from_s: float, to_s: float) -> list[Segment]:
         """Segments of a camera that hold something of ``from_s <= t < to_s``, in order."""
@@ -96,17 +107,19 @@ class SegmentStore:
         with self._database.read() as session:
             return [_segment(row) for row in session.scalars(query)]
 
-    def files(self, camera_id: int, from_s: float, to_s: float) -> list[SegmentFile]:
-        """As `between`, and only what a player needs."""
+    def files(self, camera_id: int, from_s: float, to_s: float, most: int | None = None) -> list[SegmentFile]:
+        """As `between`, the first ``most``, and only what a player needs."""
         columns = (getattr(SegmentRow, name) for name in SegmentFile._fields)
         query = select(*columns).where(*_overlapping(camera_id, from_s, to_s)).order_by(SegmentRow.started_at)
         with self._database.read() as session:
-            return [SegmentFile(*row) for row in session.execute(query)]
+            return [SegmentFile(*row) for row in session.execute(query.limit(most))]
 
-    def path_of(self, segment_id: int) -> str | None:
-        """Where a segment lies, below the media folder."""
+    def place_of(self, segment_id: int) -> tuple[str, str] | None:
+        """Where a segment lies: path, below the media folder, and node."""
+        query = select(SegmentRow.path, SegmentRow.node).where(SegmentRow.id == segment_id)
         with self._database.read() as session:
-            return session.scalar(select(SegmentRow.path).where(SegmentRow.id == segment_id))
+            row = session.execute(query).first()
+            return None if row is None else (row.path, row.node)
 
     def spans(self, camera_id: int, from_s: float, to_s: float) -> list[Span]:
         """The stretches of ``from_s <= t < to_s`` that are recorded, in order and without overlaps."""
@@ -116,8 +129,10 @@ class SegmentStore:
             .order_by(SegmentRow.started_at)
         )
         with self._database.read() as session:
-            recorded = [(row.started_at, row.ended_at) for row in session.execute(query)]
-        return [(max(start, from_s), min(end, to_s)) for start, end in merged_spans(recorded)]
+            # Merged as they come: a month has half a million rows.
+            rows = session.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
+            found = merged_spans((row.started_at, row.ended_at) for row in rows)
+        return [(max(start, from_s), min(end, to_s)) for start, end in found]
 
     def newest(self, camera_id: int) -> Segment | None:
         """The camera's latest segment."""
@@ -165,6 +180,34 @@ class SegmentStore:
         with self._database.write() as session:
             session.execute(delete(SegmentRow).where(SegmentRow.path.in_(paths)))
 
+    def mark_near_events(self, paths: Sequence[str]) -> int:
+        """What got its row long after the events near it were written belongs to them all the same.
+
+        Returns:
+            How many segments changed.
+        """
+        recording = Recording()
+        pre_s, post_s = (
+            func.coalesce(_of_its_camera(column), usual_s)
+            for column, usual_s in (
+                (CameraRow.recording_pre_s, recording.pre_s),
+                (CameraRow.recording_post_s, recording.post_s),
+            )
+        )
+        is_near_event = exists().where(
+            EventRow.camera_id == SegmentRow.camera_id,
+            EventRow.recognition != RECORDING,
+            EventRow.started_at > SegmentRow.started_at - LONGEST_EVENT_S,
+            EventRow.started_at < SegmentRow.ended_at + pre_s,
+            func.coalesce(EventRow.ended_at, EventRow.changed_at) + post_s > SegmentRow.started_at,
+        )
+        query = update(SegmentRow).where(
+            SegmentRow.path.in_(paths), SegmentRow.retention_class == "continuous", is_near_event
+        )
+        query = query.values(retention_class="event").execution_options(synchronize_session=False)
+        with self._database.write() as session:
+            return len(session.scalars(query.returning(SegmentRow.id)).all())
+
     def mark_event(self, camera_id: int, from_s: float, to_s: float) -> int:
         """What was recorded in a range belongs to an event and stays as long; returns how many segments changed."""
         query = update(SegmentRow).where(
@@ -174,11 +217,24 @@ class SegmentStore:
             return len(session.scalars(query.values(retention_class="event").returning(SegmentRow.id)).all())
 
 
-def merged_spans(recorded: Iterable[Span]) -> list[Span]:
+def _of_its_camera(column: Any) -> Any:
+    """SQL: of the camera of a segment; NULL where it was removed."""
+    return select(column).where(CameraRow.id == SegmentRow.camera_id).correlate(SegmentRow).scalar_subquery()
+
+
+def _insert(session: Session, rows: list[dict[str, Any]]) -> int:
+    """How many are new."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = insert(SegmentRow).on_conflict_do_nothing(index_elements=["path"]).returning(SegmentRow.id)
+    # One statement for all rows, and no ORM: a fraction of the time.
+    return len(session.connection().execute(statement, rows).all())
+
+
+def merged_spans(found: Iterable[Span], max_gap_s: float = MAX_SPAN_GAP_S) -> list[Span]:
     """Stretches that overlap or touch → one; the input is ordered by its starts."""
     spans: list[Span] = []
-    for start, end in recorded:
-        if spans and start <= spans[-1][1] + MAX_SPAN_GAP_S:
+    for start, end in found:
+        if spans and start <= spans[-1][1] + max_gap_s:
             spans[-1] = (spans[-1][0], max(spans[-1][1], end))
         else:
             spans.append((start, end))

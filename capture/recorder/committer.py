@@ -33,6 +33,8 @@ SWEEP_INTERVAL_S = 10.0
 MAX_WAITING_ROWS = 50_000
 """Rows that wait for the database: two hours of 25 cameras. Beyond it files are found again on disk."""
 ROWS_PER_BATCH = 500
+LATE_S = 30.0
+"""Of a segment whose row comes so long after its end, events may have been heard before it had one."""
 FILES_PER_BATCH = 50
 """Files read in one pass because they are not in the index: new ones must not wait for all of them."""
 _HOUR_S = 3600.0
@@ -106,13 +108,22 @@ class Committer:
         if not finished:
             return
         _sync_disk(self._media)
+        unnamed, failure = [], None
         for whole in finished:
-            self._name(whole.open_path, whole.segment.path)
-            self._rows.append(replace(whole.segment, init_bytes=self._init_bytes(whole.segment.path)))
+            try:
+                is_named = self._name(whole.open_path, whole.segment.path)
+            except OSError as error:  # one folder that cannot be written must not keep the others waiting
+                unnamed.append(whole)
+                failure = error
+                continue
+            if is_named:
+                self._rows.append(replace(whole.segment, init_bytes=self._init_bytes(whole.segment.path)))
         while len(self._rows) > MAX_WAITING_ROWS:
             self._compared.discard(self._rows.popleft().camera_id)
         with self._lock:
-            del self._finished[: len(finished)]
+            self._finished[: len(finished)] = unnamed
+        if failure is not None:
+            raise failure
 
     def _init_bytes(self, path: str) -> int | None:
         try:
@@ -120,13 +131,15 @@ class Committer:
         except BrokenSegmentError:  # it vanished; whoever wants it is told so
             return None
 
-    def _name(self, open_path: str, path: str) -> None:
+    def _name(self, open_path: str, path: str) -> bool:
         target = self._media / path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.rename(self._media / open_path, target)
         except FileNotFoundError:
             log.error("%s has vanished before it was whole", open_path)
+            return False
+        return True
 
     def _sweep_open(self) -> None:
         if time.monotonic() - self._swept_s < SWEEP_INTERVAL_S:
@@ -148,9 +161,9 @@ class Committer:
         except BrokenSegmentError as error:
             log.warning("Left alone: %s", error)
             return
-        self._name(open_path, target)
-        self._unindexed.append(target)
-        log.info("Repaired what was left of %s", target)
+        if self._name(open_path, target):
+            self._unindexed.append(target)
+            log.info("Repaired what was left of %s", target)
 
     def _index(self) -> None:
         for camera_id in self._cameras():
@@ -166,6 +179,10 @@ class Committer:
         while self._rows:
             batch = [self._rows[i] for i in range(min(ROWS_PER_BATCH, len(self._rows)))]
             self._store.add(batch)
+            late_s = time.time() - LATE_S
+            late = [s.path for s in batch if s.retention_class == "continuous" and s.ended_at < late_s]
+            if late:
+                self._store.mark_near_events(late)
             for _ in batch:
                 self._rows.popleft()
 

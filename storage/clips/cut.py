@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -88,7 +88,7 @@ class Cut:
 
 
 def cut(
-    sources: Sequence[Source],
+    sources: Iterable[Source],
     from_s: float,
     to_s: float,
     target: Path,
@@ -100,7 +100,7 @@ def cut(
     one's (codec or size) are left out and reported as a gap.
 
     Args:
-        sources: Segments that overlap the range, oldest first.
+        sources: Segments that overlap the range, oldest first; the next is asked for when one is done.
         from_s: Start, seconds since the epoch.
         to_s: End, seconds since the epoch.
         target: Where the clip goes; its folder is made.
@@ -132,9 +132,10 @@ def cut(
 def remove_left_drafts(target: Path) -> None:
     """Delete what workers that were killed while making this clip left. What still grows is somebody's at work."""
     left_s = time.time() - _LEFT_AFTER_S
-    for draft in target.parent.glob(f".{target.stem}.*"):
-        with contextlib.suppress(OSError):
-            if draft.stat().st_mtime < left_s:
+    # Not `glob`: Python remembers each pattern, and no clip's comes again.
+    with contextlib.suppress(OSError):
+        for draft in target.parent.iterdir():
+            if draft.name.startswith(f".{target.stem}.") and draft.stat().st_mtime < left_s:
                 draft.unlink()
 
 

@@ -33,7 +33,7 @@ class EventClips:
         self._segments = segments
         self._cameras = cameras
 
-    def wanted(self, event: Event) -> Clip:
+    def wanted(self, event: Event, variant: str = "copy") -> Clip:
         """The clip that the event is to have, as its camera's pre- and post-roll say. Nothing is stored.
 
         An event that goes on is shown up to its best picture.
@@ -42,7 +42,8 @@ class EventClips:
         from_s = event.started_at - recording.pre_s
         seen_until_s = event.best.captured_at if event.ended_at is None else event.ended_at
         to_s = min(max(seen_until_s, event.started_at) + recording.post_s, from_s + LONGEST_EVENT_CLIP_S)
-        return Clip(event_clip_id(event.id), event.camera_id, from_s, to_s, event_id=event.id)
+        clip_id = event_clip_id(event.id, variant)
+        return Clip(clip_id, event.camera_id, from_s, to_s, event_id=event.id, variant=variant)
 
     def is_recorded(self, clip: Clip, now: float) -> bool:
         """Whether its end is recorded, or will not be any more."""
@@ -66,7 +67,9 @@ class EventClips:
 
     def without_clip(self, since_s: float, limit: int) -> list[Event]:
         """Ended events of recorded cameras that changed since then, and have no clip younger than that change."""
-        has_clip = select(ClipRow.id).where(ClipRow.event_id == EventRow.id, ClipRow.created_at >= EventRow.changed_at)
+        has_clip = select(ClipRow.id).where(
+            ClipRow.event_id == EventRow.id, ClipRow.variant == "copy", ClipRow.created_at >= EventRow.changed_at
+        )
         query = (
             select(EventRow)
             .join(CameraRow, CameraRow.id == EventRow.camera_id)

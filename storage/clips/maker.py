@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,14 @@ from core.settings import Settings
 from storage.cameras import CameraNotFoundError, CameraStore
 from storage.clips.burn_in import burn_in
 from storage.clips.cut import Cut, Source, cut, remove_left_drafts
-from storage.clips.manifest import ClipFacts, make_manifest, signed
+from storage.clips.manifest import ClipFacts, SegmentFacts, describe_segment, make_manifest, signed
 from storage.clips.painting import event_painter, time_painter
 from storage.clips.store import Clip, ClipStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.media import MANIFEST_SUFFIX, Media, clip_files, clip_path
-from storage.objects.store import ObjectStore
+from storage.node_files import NodeUnreachableError
+from storage.open_media import open_media
 from storage.secrets import Secrets
 from storage.segments import Segment, SegmentStore
 
@@ -30,6 +31,11 @@ CUT_SHARE = 0.1
 
 SPARE_BYTES = 200_000_000
 """Room on the disk that no clip takes: recording needs it more."""
+
+
+PATIENCE_S = 30.0
+"""How long a machine that holds segments may be away. Less than after which a clip counts as stalled."""
+RETRY_S = 2.0
 
 
 class ClipCancelledError(Exception):
@@ -51,13 +57,13 @@ class ClipMaker:
     @classmethod
     def of(cls, settings: Settings, database: Database, clock: Clock) -> ClipMaker:
         """On an installation's stores."""
-        secrets = Secrets(settings.data)
+        secrets = Secrets.of(settings)
         return cls(
             clips=ClipStore(database),
             segments=SegmentStore(database),
             events=EventStore(database),
             cameras=CameraStore(database, secrets),
-            media=Media(settings.media_dir, ObjectStore.of(settings)),
+            media=open_media(settings, secrets, clock),
             secrets=secrets,
             clock=clock,
         )
@@ -85,7 +91,7 @@ class ClipMaker:
                 raise
             else:
                 size_bytes = self.media.locate(path).stat().st_size
-                if not self.clips.done(clip.id, path, size_bytes, result.gaps):
+                if not self.clips.done(clip.id, path, size_bytes, result.gaps, self.media.node):
                     self._remove(path)
         made = self.clips.get(clip_id)
         if made is not None:
@@ -100,15 +106,12 @@ class ClipMaker:
         segments = self.segments.between(clip.camera_id, clip.from_s, clip.to_s)
         target, camera_name = self.media.locate(path), self._camera_name(clip.camera_id)
         self._check_room(segments)
-        sources = {}
-        for segment in segments:
-            note(0.0)  # from a bucket this may take minutes, and who stands still counts as killed
-            file = self.media.fetch(segment.path)
-            sources[Source(file, segment.started_at, segment.ended_at, segment.run)] = segment.path
+        described: dict[Source, SegmentFacts] = {}
+        sources = self._sources(segments, described)
         if clip.variant == "copy":
-            result = cut(list(sources), clip.from_s, clip.to_s, target, note)
+            result = cut(sources, clip.from_s, clip.to_s, target, note)
         else:
-            result = self._paint(clip, list(sources), target, camera_name, note)
+            result = self._paint(clip, sources, target, camera_name, note)
         facts = ClipFacts(
             clip_id=clip.id,
             camera_id=clip.camera_id,
@@ -118,12 +121,35 @@ class ClipMaker:
             made_at=self.clock.now(),
             variant=clip.variant,
         )
-        manifest = make_manifest(target, facts, result, [sources[source] for source in result.used])
+        manifest = make_manifest(target, facts, result, [described[source] for source in result.used])
         self.media.write(path + MANIFEST_SUFFIX, signed(manifest, self.secrets.signing_key()))
         return result
 
+    def _sources(self, segments: list[Segment], described: dict[Source, SegmentFacts]) -> Iterator[Source]:
+        """One after another, fetched when it is its turn: what lies elsewhere has not room here all at once.
+
+        Each is described when it was used, while it is here for sure.
+        """
+        for segment in segments:
+            file = self._fetch_patiently(segment)
+            source = Source(file, segment.started_at, segment.ended_at, segment.run)
+            yield source
+            with suppress(FileNotFoundError):  # then it was not used, either
+                described[source] = describe_segment(source, segment.path)
+
+    def _fetch_patiently(self, segment: Segment) -> Path:
+        """A machine that starts anew must not cost a clip."""
+        deadline_s = self.clock.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self.media.fetch(segment.path, segment.node)
+            except NodeUnreachableError:
+                if self.clock.monotonic() > deadline_s:
+                    raise
+                self.clock.sleep(RETRY_S)
+
     def _paint(
-        self, clip: Clip, sources: list[Source], target: Path, camera_name: str, note: Callable[[float], None]
+        self, clip: Clip, sources: Iterable[Source], target: Path, camera_name: str, note: Callable[[float], None]
     ) -> Cut:
         """Cut as ever, then draw on that."""
         paint = time_painter(camera_name)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from core.clock import iso_utc
 from core.errors import CamrecError
-from storage.clips.cut import Cut
+from storage.clips.cut import Cut, Source
 from storage.media import MANIFEST_SUFFIX
 
 FORMAT = "camrec-clip/1"
@@ -49,14 +49,32 @@ def manifest_path(clip: Path) -> Path:
     return clip.with_name(clip.name + MANIFEST_SUFFIX)
 
 
-def make_manifest(clip: Path, facts: ClipFacts, result: Cut, segment_names: Sequence[str]) -> dict[str, Any]:
+SegmentFacts = dict[str, Any]
+"""What the manifest says of a segment."""
+
+
+def describe_segment(source: Source, name: str) -> SegmentFacts:
+    """Read a segment once more, for its hash.
+
+    Args:
+        source: Which.
+        name: How it is called, e.g. its path below the media folder.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    times = {"from": iso_utc(source.started_at), "to": iso_utc(source.ended_at)}
+    return {**_file(source.path), "name": name, **times}
+
+
+def make_manifest(clip: Path, facts: ClipFacts, result: Cut, segments: Sequence[SegmentFacts]) -> dict[str, Any]:
     """What is signed.
 
     Args:
         clip: The clip's file.
         facts: Which clip it is.
-        result: What was cut; its segments are read once more for their hashes.
-        segment_names: How the segments of ``result.used`` are called, e.g. their paths below the media folder.
+        result: What was cut.
+        segments: Those of ``result.used``, as `describe_segment` has them.
     """
     return {
         "format": FORMAT,
@@ -70,10 +88,7 @@ def make_manifest(clip: Path, facts: ClipFacts, result: Cut, segment_names: Sequ
             {"at_ms": _ms(part.at_s), "from": iso_utc(part.from_s), "to": iso_utc(part.to_s)} for part in result.parts
         ],
         "gaps": [{"from": iso_utc(g.from_s), "to": iso_utc(g.to_s), "reason": g.reason} for g in result.gaps],
-        "segments": [
-            {**_file(s.path), "name": name, "from": iso_utc(s.started_at), "to": iso_utc(s.ended_at)}
-            for s, name in zip(result.used, segment_names, strict=True)
-        ],
+        "segments": list(segments),
     }
 
 

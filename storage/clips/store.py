@@ -14,11 +14,17 @@ from core.types import EVENT_NAMESPACE
 from storage.clips.cut import Gap
 from storage.database import Database
 from storage.media import clip_files
+from storage.media_removals import cancel_removals, note_removals
 from storage.models import ClipRow
 
+ClipVariant = Literal["copy", "timestamp", "boxes"]
+CLIP_VARIANTS: tuple[ClipVariant, ...] = get_args(ClipVariant)
+"""As it was recorded; encoded anew with the time drawn on it; with what events saw, too."""
 ClipState = Literal["queued", "running", "done", "failed", "cancelled"]
 CLIP_STATES: tuple[ClipState, ...] = get_args(ClipState)
 MOST_ATTEMPTS = 3
+SILENT_S = 60.0
+"""A clip that is being made and made no progress for so long has lost its worker; a segment takes far less."""
 UNFINISHED: tuple[ClipState, ...] = ("queued", "running")
 
 Position = tuple[float, str]
@@ -41,6 +47,8 @@ class Clip:
     path: str | None = None
     """Below the media folder."""
     size_bytes: int | None = None
+    node: str | None = None
+    """On whose disk it lies."""
     gaps: tuple[Gap, ...] = ()
     error: str | None = None
     attempts: int = 0
@@ -55,9 +63,10 @@ def new_clip_id() -> str:
     return str(uuid.uuid4())
 
 
-def event_clip_id(event_id: str) -> str:
-    """The id of an event's clip: one for each event, however often it is asked for."""
-    return str(uuid.uuid5(EVENT_NAMESPACE, f"clip/{event_id}"))
+def event_clip_id(event_id: str, variant: str = "copy") -> str:
+    """The id of an event's clip: one for each event and variant, however often it is asked for."""
+    name = f"clip/{event_id}" if variant == "copy" else f"clip/{event_id}/{variant}"
+    return str(uuid.uuid5(EVENT_NAMESPACE, name))
 
 
 def files_of(clip: Clip) -> list[str]:
@@ -76,7 +85,7 @@ class ClipStore:
         """Store a clip that is to be made; one that has its id already is made anew, and its file stays until then."""
         with self._database.write() as session:
             row = session.get(ClipRow, clip.id)
-            kept = clip if row is None else replace(clip, path=row.path, size_bytes=row.size_bytes)
+            kept = clip if row is None else replace(clip, path=row.path, size_bytes=row.size_bytes, node=row.node)
             now = self._now()
             asked = replace(kept, state="queued", progress=0.0, error=None, attempts=0, created_at=now, changed_at=now)
             session.merge(ClipRow(**_values(asked)))
@@ -112,11 +121,18 @@ class ClipStore:
             return [_clip(row) for row in session.scalars(query)]
 
     def unfinished(self) -> int:
-        """How many clips that people asked for wait or are being made."""
+        """How many clips that people asked for wait or are being made: not those that every event gets."""
         query = select(func.count()).select_from(ClipRow)
-        query = query.where(ClipRow.state.in_(UNFINISHED), ClipRow.event_id.is_(None))
+        query = query.where(ClipRow.state.in_(UNFINISHED), ClipRow.event_id.is_(None) | (ClipRow.variant != "copy"))
         with self._database.read() as session:
             return session.scalar(query) or 0
+
+    def count_by_state(self) -> dict[str, int]:
+        """How many there are in each of `CLIP_STATES`."""
+        query = select(ClipRow.state, func.count()).group_by(ClipRow.state)
+        with self._database.read() as session:
+            counts = {row[0]: int(row[1]) for row in session.execute(query)}
+        return {state: counts.get(state, 0) for state in CLIP_STATES}
 
     def stalled(self, before_s: float, limit: int) -> list[str]:
         """Ids of unfinished clips without progress since then: their message or their worker was lost."""
@@ -125,13 +141,18 @@ class ClipStore:
             return list(session.scalars(query.order_by(ClipRow.changed_at).limit(limit)))
 
     def begin(self, clip_id: str) -> Clip | None:
-        """Take a clip to make it; None where it is made already, cancelled or removed, or fails for having been
-        begun `MOST_ATTEMPTS` times: what is in it may be what kills its workers."""
-        self._change(clip_id, state="running", attempts=ClipRow.attempts + 1)
-        clip = self.get(clip_id)
-        if clip is None or clip.state != "running":
+        """Take a clip to make it.
+
+        Returns:
+            None where it is made already, cancelled or removed, where another worker is at it and makes progress, or
+            where it fails for having been begun `MOST_ATTEMPTS` times: what is in it may be what kills its workers.
+        """
+        is_silent = (ClipRow.state == "running") & (ClipRow.changed_at < self._now() - SILENT_S)
+        nobody_is_at_it = (ClipRow.state == "queued") | is_silent
+        if not self._change(clip_id, nobody_is_at_it, state="running", attempts=ClipRow.attempts + 1):
             return None
-        if clip.attempts > MOST_ATTEMPTS:
+        clip = self.get(clip_id)
+        if clip is not None and clip.attempts > MOST_ATTEMPTS:
             self.failed(clip_id, f"Its worker ended {MOST_ATTEMPTS} times while making it; the log may say why.")
             return None
         return clip
@@ -140,17 +161,25 @@ class ClipStore:
         """Note how far it is; False: it was cancelled or removed meanwhile, nobody wants it any more."""
         return self._change(clip_id, progress=share)
 
-    def done(self, clip_id: str, path: str, size_bytes: int, gaps: Sequence[Gap]) -> bool:
-        """It is whole; False as for `progressed`."""
-        return self._change(
+    def done(self, clip_id: str, path: str, size_bytes: int, gaps: Sequence[Gap], node: str | None = None) -> bool:
+        """It is whole, on the disk of that node; one made before, on another, is deleted. False as for `progressed`."""
+        before = self.get(clip_id)
+        is_done = self._change(
             clip_id,
             state="done",
             progress=1.0,
             path=path,
             size_bytes=size_bytes,
+            node=node,
             gaps=[[g.from_s, g.to_s, g.reason] for g in gaps],
             error=None,
         )
+        if is_done:
+            with self._database.write() as session:
+                cancel_removals(session, node, clip_files(path))
+                if before is not None and before.node != node:
+                    note_removals(session, ((before.node, file) for file in files_of(before)))
+        return is_done
 
     def failed(self, clip_id: str, reason: str) -> bool:
         """It cannot be made; False as for `progressed`."""
@@ -167,10 +196,12 @@ class ClipStore:
             if row is None:
                 return None
             session.delete(row)
-            return _clip(row)
+            clip = _clip(row)
+            note_removals(session, ((clip.node, file) for file in files_of(clip)))
+            return clip
 
-    def _change(self, clip_id: str, **values: Any) -> bool:
-        query = update(ClipRow).where(ClipRow.id == clip_id, ClipRow.state.in_(UNFINISHED))
+    def _change(self, clip_id: str, *only: Any, **values: Any) -> bool:
+        query = update(ClipRow).where(ClipRow.id == clip_id, ClipRow.state.in_(UNFINISHED), *only)
         with self._database.write() as session:
             changed = session.scalars(query.values(changed_at=self._now(), **values).returning(ClipRow.id)).all()
             return bool(changed)
@@ -192,6 +223,7 @@ def _clip(row: ClipRow) -> Clip:
         progress=row.progress,
         path=row.path,
         size_bytes=row.size_bytes,
+        node=row.node,
         gaps=tuple(Gap(*gap) for gap in row.gaps),
         error=row.error,
         attempts=row.attempts,

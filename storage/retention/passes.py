@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from core.settings import Settings
 from storage.database import Database
+from storage.fetched import FETCHED_S
 from storage.media import Media
+from storage.media_removals import remove_noted
 from storage.retention.room import missing_bytes
 from storage.retention.rules import MEDIA_CLASSES, CameraScope, MediaClass, Retention, RetentionRuleStore
-from storage.retention.shelves import CLIPS, EVENTS, FRAMES, Shelf, Taken, segments_shelf
+from storage.retention.shelves import EVENTS, MOTION, Shelf, Taken, clips_shelf, frames_shelf, segments_shelf
 
 BATCH = 500
 MAX_BATCHES = 20
@@ -25,12 +27,12 @@ class RetentionPass:
     """Deletes what has stayed long enough, of the media on one machine."""
 
     def __init__(self, settings: Settings, database: Database, media: Media, node: str) -> None:
-        self._settings, self._database, self._media = settings, database, media
+        self._settings, self._database, self._media, self._node = settings, database, media, node
         self._shelves: dict[MediaClass, Shelf] = {
             "continuous": segments_shelf("continuous", node),
             "event": segments_shelf("event", node),
-            "frame": FRAMES,
-            "clip": CLIPS,
+            "frame": frames_shelf(node),
+            "clip": clips_shelf(node),
         }
         self._removed: dict[str, int] = {}
 
@@ -45,6 +47,10 @@ class RetentionPass:
             OSError: a file cannot be deleted.
         """
         self._removed = dict.fromkeys(MEDIA_CLASSES, 0)
+        for _ in range(MAX_BATCHES):
+            if not remove_noted(self._database, self._media, self._node):
+                break
+        self._media.forget_fetched(now - FETCHED_S)
         retention = Retention(self._settings, RetentionRuleStore(self._database).all())
         for media_class, shelf in self._shelves.items():
             for scope, days in retention.days(media_class):
@@ -62,6 +68,14 @@ class RetentionPass:
         for scope, days in retention.days("event"):
             self._take_old("events", EVENTS, scope, now - days * _DAY_S)
         return self._removed["events"]
+
+    def expire_motion(self, now: float) -> int:
+        """Delete spans of motion that are older than anything that their camera keeps; returns how many."""
+        retention = Retention(self._settings, RetentionRuleStore(self._database).all())
+        self._removed = {"motion": 0}
+        for scope, days in retention.longest_days():
+            self._take_old("motion", MOTION, scope, now - days * _DAY_S)
+        return self._removed["motion"]
 
     def _take_old(self, name: str, shelf: Shelf, scope: CameraScope, before_s: float) -> None:
         self._repeat(name, lambda: shelf.take_older(self._database, scope, before_s, BATCH))

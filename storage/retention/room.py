@@ -16,6 +16,18 @@ def needed_bytes(total_bytes: int, min_free_bytes: int) -> float:
     return min(max(min_free_bytes, MIN_FREE_SHARE * total_bytes), total_bytes / 2)
 
 
+def disk_figures(folder: Path, min_free_bytes: int) -> dict[str, int]:
+    """Bytes of a folder's disk: ``free``, ``total``, and those that ``must_be_free``; empty where it is not there."""
+    if not folder.is_dir():
+        return {}
+    usage = shutil.disk_usage(folder)
+    return {
+        "free": usage.free,
+        "total": usage.total,
+        "must_be_free": round(needed_bytes(usage.total, min_free_bytes)),
+    }
+
+
 def missing_bytes(folder: Path, min_free_bytes: int) -> int:
     """What must be deleted from a folder's disk, so that recording does not have to stop soon."""
     if not folder.is_dir():

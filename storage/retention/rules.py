@@ -68,15 +68,16 @@ class Retention:
     def days(self, media_class: MediaClass) -> Iterator[tuple[CameraScope, float]]:
         """For how many days media of a class stay, and of which cameras."""
         own = {i: d for i, rule in self.rules.items() if (d := rule.limit(media_class).days) is not None}
-        usual = {
-            "continuous": self.settings.recordings_days,
-            "event": self.settings.events_days,
-            "frame": self.settings.frames_days,
-            "clip": self.settings.clips_days,
+        yield from _by_days(own, self._usual_days()[media_class])
+
+    def longest_days(self) -> Iterator[tuple[CameraScope, float]]:
+        """For how many days anything of a camera stays, and of which cameras."""
+        usual = self._usual_days()
+        own = {
+            i: max(usual[name] if (days := rule.limit(name).days) is None else days for name in MEDIA_CLASSES)
+            for i, rule in self.rules.items()
         }
-        yield CameraScope(frozenset(own), is_all_but=True), usual[media_class]
-        for days in sorted(set(own.values())):
-            yield CameraScope(frozenset(i for i, its in own.items() if its == days)), days
+        yield from _by_days(own, max(usual.values()))
 
     def bytes(self, media_class: MediaClass) -> Iterator[tuple[CameraScope, float]]:
         """How many bytes of a class stay, of each camera that has such a limit."""
@@ -84,6 +85,14 @@ class Retention:
             gb = rule.limit(media_class).gb
             if gb is not None:
                 yield CameraScope(frozenset((camera_id,))), gb * 1e9
+
+    def _usual_days(self) -> dict[MediaClass, float]:
+        return {
+            "continuous": self.settings.recordings_days,
+            "event": self.settings.events_days,
+            "frame": self.settings.frames_days,
+            "clip": self.settings.clips_days,
+        }
 
     def by_priority(self) -> Iterator[CameraScope]:
         """All cameras, those first whose media go first where room is short."""
@@ -93,6 +102,13 @@ class Retention:
                 yield CameraScope(named["low"] | named["high"], is_all_but=True)
             elif named[priority]:
                 yield CameraScope(named[priority])
+
+
+def _by_days(own: Mapping[int, float], usual: float) -> Iterator[tuple[CameraScope, float]]:
+    """``own``: camera → days, where they differ from the usual ones."""
+    yield CameraScope(frozenset(own), is_all_but=True), usual
+    for days in sorted(set(own.values())):
+        yield CameraScope(frozenset(i for i, its in own.items() if its == days)), days
 
 
 class RetentionRuleStore:

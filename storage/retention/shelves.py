@@ -10,8 +10,9 @@ from sqlalchemy import delete, func, select
 
 from storage.clips.store import UNFINISHED
 from storage.database import Database
-from storage.media import clip_files, plain_snapshot_path
-from storage.models import ClipRow, EventRow, FrameRow, SegmentRow
+from storage.media import clip_files, snapshot_files
+from storage.media_removals import lies_on, note_removals
+from storage.models import ClipRow, EventRow, FrameRow, MotionSpanRow, SegmentRow
 from storage.objects.archive import is_away
 from storage.retention.locks import locked
 from storage.retention.rules import CameraScope
@@ -41,6 +42,8 @@ class Shelf:
     path: Any
     files: Callable[[Any], list[str]]
     only: tuple[Any, ...] = ()
+    of_all_nodes: bool = False
+    """Whether files may lie on other machines, which are to delete them."""
 
     def total_bytes(self, database: Database, scope: CameraScope, *, on_disk: bool = False) -> int:
         """Bytes of the cameras' rows, locked ones, too; ``on_disk``: without those that are in a bucket only."""
@@ -86,6 +89,8 @@ class Shelf:
         taken = delete(self.row).where(self.row.id.in_(found), self._is_free()).returning(self.row.id)
         with database.write() as session:
             rows = [found[row_id] for row_id in session.scalars(taken)]
+            if self.of_all_nodes:
+                note_removals(session, ((row.node, path) for row in rows for path in self.files(row)))
         return Taken(len(rows), sum(map(self._bytes_of, rows)), [path for row in rows for path in self.files(row)])
 
     @staticmethod
@@ -107,26 +112,33 @@ def segments_shelf(media_class: str, node: str) -> Shelf:
     )
 
 
-FRAMES = Shelf(
-    row=FrameRow,
-    from_s=FrameRow.captured_at,
-    to_s=FrameRow.captured_at,
-    aged_s=FrameRow.captured_at,
-    size_bytes=FrameRow.size_bytes,
-    path=FrameRow.path,
-    files=lambda row: [row.path],
-)
+def frames_shelf(node: str) -> Shelf:
+    """Kept frames on the disk of one machine."""
+    return Shelf(
+        row=FrameRow,
+        from_s=FrameRow.captured_at,
+        to_s=FrameRow.captured_at,
+        aged_s=FrameRow.captured_at,
+        size_bytes=FrameRow.size_bytes,
+        path=FrameRow.path,
+        files=lambda row: [row.path],
+        only=(lies_on(node, FrameRow.node),),
+    )
 
-CLIPS = Shelf(
-    row=ClipRow,
-    from_s=ClipRow.from_s,
-    to_s=ClipRow.to_s,
-    aged_s=ClipRow.created_at,
-    size_bytes=ClipRow.size_bytes,
-    path=ClipRow.path,
-    files=lambda row: [] if row.path is None else clip_files(row.path),
-    only=(ClipRow.state.not_in(UNFINISHED),),
-)
+
+def clips_shelf(node: str) -> Shelf:
+    """Clips on the disk of one machine, and those that could not be made."""
+    return Shelf(
+        row=ClipRow,
+        from_s=ClipRow.from_s,
+        to_s=ClipRow.to_s,
+        aged_s=ClipRow.created_at,
+        size_bytes=ClipRow.size_bytes,
+        path=ClipRow.path,
+        files=lambda row: [] if row.path is None else clip_files(row.path),
+        only=(ClipRow.state.not_in(UNFINISHED), lies_on(node, ClipRow.node)),
+    )
+
 
 EVENTS = Shelf(
     row=EventRow,
@@ -135,6 +147,18 @@ EVENTS = Shelf(
     aged_s=EventRow.started_at,
     size_bytes=0,
     path=EventRow.snapshot,
-    files=lambda row: [row.snapshot, plain_snapshot_path(row.snapshot)] if row.snapshot else [],
+    files=lambda row: snapshot_files(row.snapshot) if row.snapshot else [],
+    of_all_nodes=True,
 )
-"""Their pictures are small: they go by age only."""
+"""Of all machines, since they are more than their pictures. Those are small: they go by age only."""
+
+MOTION = Shelf(
+    row=MotionSpanRow,
+    from_s=MotionSpanRow.started_at,
+    to_s=MotionSpanRow.ended_at,
+    aged_s=MotionSpanRow.started_at,
+    size_bytes=0,
+    path=None,
+    files=lambda row: [],  # noqa: ARG005
+)
+"""They have no files, and go by age only."""

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 import redis
 from celery import Celery
+from sqlalchemy import update
 
 from core.recognitions import JOBS_QUEUE, MAKE_CLIP_TASK
 from core.settings import Settings
 from storage.camera import Camera
 from storage.cameras import CameraStore
-from storage.clips.store import MOST_ATTEMPTS, Clip, ClipStore, new_clip_id
+from storage.clips.store import MOST_ATTEMPTS, SILENT_S, Clip, ClipStore, new_clip_id
 from storage.database import Database
+from storage.models import ClipRow
 from storage.secrets import Secrets
 from storage.segments import SegmentStore
 from tests.support.processes import children
@@ -54,6 +56,10 @@ def test_fails_after_some_attempts_and_may_be_asked_for_again(
         assert found is not None
         return found
 
+    def a_minute_passes() -> None:
+        with database.write() as session:
+            session.execute(update(ClipRow).values(changed_at=time.time() - SILENT_S - 1))
+
     def has_drafts(count: int) -> bool:
         return len(drafts()) == count
 
@@ -69,6 +75,8 @@ def test_fails_after_some_attempts_and_may_be_asked_for_again(
             os.kill(worker.pid, signal.SIGKILL)
             worker.wait(10)
             assert (now().state, now().attempts) == ("running", attempt)
+            assert ClipStore(database).begin(clip.id) is None, "nobody knows yet that it is dead"
+            a_minute_passes()
         for draft in drafts():
             os.utime(draft, (start, start))  # a minute later
         processes.start(command=WORKER)

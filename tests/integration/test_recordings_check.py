@@ -22,13 +22,16 @@ from app.demo.rtsp import RtspServer
 from capture.recorder.track import Track
 from core.recognitions import DISK_FULL_EVENT
 from core.settings import Settings, get_settings
-from storage.camera import Recording
+from storage.camera import Camera, Recording
+from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.retention.locks import KeepLock, KeepLockStore
+from storage.secrets import Secrets
 from storage.segment_files import BrokenSegmentError, read_segment
 from storage.segments import Segment, SegmentStore
 from tests.support.capture_process import CaptureProcess
+from tests.support.stored import an_event
 from tests.support.waiting import wait_until
 from tests.unit.capture.recorder_support import Collected, film
 
@@ -94,6 +97,25 @@ def test_found_both_ways_and_repaired_when_told(settings: Settings, segments: li
         s.__class__(**{f: getattr(s, f) for f in s.__slots__} | {"id": 0, "init_bytes": None}) for s in found
     ]
     assert all(s.init_bytes for s in found)
+
+
+def test_what_is_repaired_belongs_to_its_event(settings: Settings, segments: list[Segment]) -> None:
+    first, second, third = segments
+    database, media = Database(settings), settings.media_dir
+    store = SegmentStore(database)
+    store.mark_event(7, second.started_at + 1, second.started_at + 2)  # of an event that retention has taken since
+    CameraStore(database, Secrets(settings.data)).add(Camera(7, "gate", "rtsp://10.0.0.1/"))
+    seen = an_event(7, first.started_at - 3, ended_at=first.started_at - 2)
+    EventStore(database).put([(seen, None)], epoch=1)
+    store.forget([first.path])
+    with (media / second.path).open("ab") as file:
+        file.write(b"\x00\x00\x10\x00moof torn")
+    old_s = time.time() - 60
+    os.utime(media / first.path, (old_s, old_s))
+    assert check("--repair")[0] == 0
+    classes = {s.path: s.retention_class for s in store.between(7, 0.0, 1e11)}
+    database.close()
+    assert [classes[s.path] for s in (first, second, third)] == ["event", "event", "continuous"]
 
 
 @pytest.mark.parametrize("kept", [0, 10, 900, 10_000], ids=lambda kept: f"cut at {kept}")

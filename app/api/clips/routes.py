@@ -10,6 +10,7 @@ from flask.views import MethodView
 
 from app.api.auth.gate import current_user
 from app.api.blueprint import BINARY, Blueprint
+from app.api.clips.limit import refuse_too_many
 from app.api.clips.schemas import ClipPageSchema, ClipQuerySchema, ClipSchema, NewClipSchema
 from app.api.errors import ApiError
 from app.api.files import MP4, send_media
@@ -20,9 +21,6 @@ from core.recognitions import MAKE_CLIP_TASK
 from storage.clips.store import Clip, files_of, new_clip_id
 from storage.media import MANIFEST_SUFFIX
 from storage.retention.locks import LockedError
-
-MOST_UNFINISHED = 100
-"""Clips that people asked for and that are not made yet."""
 
 blp = Blueprint("clips", __name__, "/api/v1/clips", "Clips, cut from recordings without re-encoding")
 
@@ -59,13 +57,7 @@ class Clips(MethodView):
         if not services().segments.spans(camera_id, from_s, to_s):
             services().cameras.get(camera_id)
             raise ApiError(404, "no_recording", f"Nothing was recorded between {iso_utc(from_s)} and {iso_utc(to_s)}.")
-        if services().clips.unfinished() >= MOST_UNFINISHED:
-            raise ApiError(
-                429,
-                "too_many_clips",
-                f"{MOST_UNFINISHED} clips are being made already; wait for them or delete some.",
-                headers={"Retry-After": "10"},
-            )
+        refuse_too_many(services())
         clip = services().clips.ask(
             Clip(new_clip_id(), camera_id, from_s, to_s, variant=fields["variant"], created_by=current_user().name)
         )
@@ -107,7 +99,7 @@ def download(clip_id: UUID) -> Response:
     """Download a clip."""
     clip = _clip(clip_id)
     name = f"camera-{clip.camera_id}-{_in_a_file_name(clip.from_s)}.mp4"
-    return send_media(services().media.fetch(_file_of(clip)), MP4, _gone(clip), name)
+    return send_media(services().media.fetch(_file_of(clip), clip.node), MP4, _gone(clip), name)
 
 
 @blp.route("/<uuid:clip_id>/manifest")
@@ -119,7 +111,8 @@ def manifest(clip_id: UUID) -> Response:
     """Download the signed manifest of a clip."""
     clip = _clip(clip_id)
     name = f"camera-{clip.camera_id}-{_in_a_file_name(clip.from_s)}.mp4{MANIFEST_SUFFIX}"
-    return send_media(services().media.fetch(_file_of(clip) + MANIFEST_SUFFIX), "application/json", _gone(clip), name)
+    path = services().media.fetch(_file_of(clip) + MANIFEST_SUFFIX, clip.node)
+    return send_media(path, "application/json", _gone(clip), name)
 
 
 def _clip(clip_id: UUID) -> Clip:

@@ -10,11 +10,20 @@ from marshmallow import fields, validate
 
 from app.api.events.schemas import Itself, QueryCameraId
 from app.api.fields import CameraId, Cursor, ItemsSchema, Schema, Time, limit_field
-from storage.clips.store import CLIP_STATES, Clip
+from storage.clips.store import CLIP_STATES, CLIP_VARIANTS, Clip
 
 LONGEST_CLIP_S = 2 * 3600.0
 
-VARIANTS = ("copy", "timestamp", "boxes")
+
+def variant_field() -> fields.String:
+    """What is drawn on a clip."""
+    return fields.String(
+        load_default="copy",
+        validate=validate.OneOf(CLIP_VARIANTS),
+        metadata={
+            "description": "copy: as sent; encoded anew: timestamp, with the time; boxes: with what events saw, too"
+        },
+    )
 
 
 class NewClipSchema(Schema):
@@ -23,13 +32,7 @@ class NewClipSchema(Schema):
     camera_id = CameraId(required=True)
     from_s = Time(required=True, data_key="from", metadata={"description": "ISO 8601 with zone or epoch seconds"})
     to_s = Time(required=True, data_key="to", metadata={"description": "at most two hours later"})
-    variant = fields.String(
-        load_default="copy",
-        validate=validate.OneOf(VARIANTS),
-        metadata={
-            "description": "copy: as sent; encoded anew: timestamp, with the time; boxes: with what events saw, too"
-        },
-    )
+    variant = variant_field()
 
     @ma.validates_schema
     def _length(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -85,6 +88,12 @@ class ClipSchema(Schema):
     created_by = fields.String(allow_none=True)
     created_at = Time(required=True)
     links = Itself(ClipLinksSchema, required=True)
+
+
+class ClipVariantQuerySchema(Schema):
+    """Which of an event's clips."""
+
+    variant = variant_field()
 
 
 class ClipPageSchema(ItemsSchema):

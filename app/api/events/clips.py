@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response, jsonify
 
+from app.api.clips.limit import refuse_too_many
 from app.api.clips.schemas import ClipSchema
 from app.api.errors import ApiError
 from app.api.files import MP4, send_media
@@ -19,16 +20,16 @@ TRY_AGAIN_S = 60.0
 """A clip that could not be made is tried again when it is asked for so much later."""
 
 
-def event_clip(services: Services, event: Event) -> Response:
+def event_clip(services: Services, event: Event, variant: str) -> Response:
     """The file, or 202 while it is made.
 
     Raises:
-        ApiError: 404, nothing was recorded or the clip cannot be made.
+        ApiError: 404, nothing was recorded or the clip cannot be made; 429, too many are being drawn on.
     """
-    wanted = services.event_clips.wanted(event)
+    wanted = services.event_clips.wanted(event, variant)
     clip = services.clips.get(wanted.id)
     if clip is not None and clip.state == "done" and _shows(clip, wanted, event):
-        path = services.media.fetch(clip.path or "")
+        path = services.media.fetch(clip.path or "", clip.node)
         if path.is_file():
             return send_media(path, MP4, _no_clip("Its file is gone."))
     elif clip is not None and clip.state in UNFINISHED:
@@ -39,21 +40,23 @@ def event_clip(services: Services, event: Event) -> Response:
         return _being_made(wanted)
     if not services.event_clips.has_recording(wanted):
         raise _no_clip("Nothing was recorded then.")
+    if variant != "copy":
+        refuse_too_many(services)
     asked = services.clips.ask(wanted)
     services.jobs.wake(MAKE_CLIP_TASK, asked.id)
     return _being_made(asked)
 
 
-def event_clip_manifest(services: Services, event: Event) -> Response:
+def event_clip_manifest(services: Services, event: Event, variant: str) -> Response:
     """The manifest of a clip that is made.
 
     Raises:
         ApiError: 404, it is not.
     """
-    clip = services.clips.get(services.event_clips.wanted(event).id)
+    clip = services.clips.get(services.event_clips.wanted(event, variant).id)
     if clip is None or clip.state != "done" or clip.path is None:
         raise _no_clip("It is not made yet.")
-    path = services.media.fetch(clip.path + MANIFEST_SUFFIX)
+    path = services.media.fetch(clip.path + MANIFEST_SUFFIX, clip.node)
     return send_media(path, "application/json", _no_clip("Its file is gone."), path.name)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Response
 
 from app.api.blueprint import BINARY, Blueprint, send_jpeg
-from app.api.clips.schemas import ClipSchema
+from app.api.clips.schemas import ClipSchema, ClipVariantQuerySchema
 from app.api.errors import ApiError
 from app.api.events.clips import event_clip, event_clip_manifest
 from app.api.events.schemas import (
@@ -72,7 +72,7 @@ def snapshot(query: dict[str, Any], event_id: UUID) -> Response:
     """Show the picture of an event."""
     stored = _event(event_id)
     path = stored.snapshot if query["box"] or stored.snapshot is None else plain_snapshot_path(stored.snapshot)
-    data = None if path is None else services().media.read(path)
+    data = None if path is None else services().media.read(path, stored.node)
     if data is None:
         raise ApiError(404, "no_snapshot", "There is no picture of this event.")
     return send_jpeg(narrow_jpeg(data, query.get("width")), X_Captured_At=iso_utc(stored.event.best.captured_at))
@@ -80,24 +80,27 @@ def snapshot(query: dict[str, Any], event_id: UUID) -> Response:
 
 @blp.route("/<uuid:event_id>/clip")
 @blp.role("viewer", url_token=True)
+@blp.arguments(ClipVariantQuerySchema, location="query")
 @blp.response(200, BINARY, content_type=MP4, description="the file, or the ranges of it that are asked for")
 @blp.alt_response(202, schema=ClipSchema, description="it is being made; ask again after `Retry-After` seconds")
 @blp.alt_response(404, "NOT_FOUND")
-def clip(event_id: UUID) -> Response:
+@blp.alt_response(429, "TOO_MANY_REQUESTS")
+def clip(query: dict[str, str], event_id: UUID) -> Response:
     """Play the clip of an event.
 
-    It is made when the post-roll is recorded, or when it is asked for first.
+    It is made when the post-roll is recorded, or when it is asked for first; what is drawn on, when it is asked for.
     """
-    return event_clip(services(), _event(event_id).event)
+    return event_clip(services(), _event(event_id).event, query["variant"])
 
 
 @blp.route("/<uuid:event_id>/clip/manifest")
 @blp.role("viewer", url_token=True)
+@blp.arguments(ClipVariantQuerySchema, location="query")
 @blp.response(200, {"type": "object"}, description="hashes, and the signature of this installation")
 @blp.alt_response(404, "NOT_FOUND")
-def clip_manifest(event_id: UUID) -> Response:
+def clip_manifest(query: dict[str, str], event_id: UUID) -> Response:
     """Download the signed manifest of an event's clip."""
-    return event_clip_manifest(services(), _event(event_id).event)
+    return event_clip_manifest(services(), _event(event_id).event, query["variant"])
 
 
 def _event(event_id: UUID) -> StoredEvent:

@@ -13,6 +13,7 @@ from app.api.files import MP4, send_media
 from app.api.playback.contact_sheet import contact_sheet
 from app.api.playback.schemas import (
     MOST_EVENTS,
+    MOST_SEGMENTS,
     ContactSheetQuerySchema,
     RangeSchema,
     TimelineQuerySchema,
@@ -25,6 +26,8 @@ from storage.camera import Camera
 from storage.events import EventFilter
 from storage.hls import live_entrance, vod_playlist
 from storage.live import LIVE, live_segment_file
+from storage.motion_spans import step_of
+from storage.node_files import RECORDED
 from storage.segment_files import BrokenSegmentError, header_bytes
 from storage.segments import SegmentFile
 
@@ -47,7 +50,14 @@ def playback(query: dict[str, float], camera_id: int) -> Response:
 
     The URLs in the playlist bear a token that opens recordings alone, for twelve hours.
     """
-    found = services().segments.files(camera_id, query["from_s"], query["to_s"])
+    found = services().segments.files(camera_id, query["from_s"], query["to_s"], MOST_SEGMENTS + 1)
+    if len(found) > MOST_SEGMENTS:
+        raise ApiError(
+            422,
+            "range_too_long",
+            f"More than {MOST_SEGMENTS} segments were recorded in that time, which is too much for a player: ask for "
+            f"less, from {iso_utc(query['from_s'])} to {iso_utc(found[-1].started_at)} at most.",
+        )
     if not found:
         services().cameras.get(camera_id)
         raise ApiError(
@@ -88,9 +98,9 @@ def live(camera_id: int) -> Response:
 def live_parts(camera_id: int) -> Response:
     """Get what a camera has shown in the last half minute, as a playlist that goes on."""
     camera = _watchable(camera_id)
-    recordings = services().settings.media_dir
+    kind, recordings = RECORDED, services().settings.media_dir
     if camera.recording.mode != "continuous":
-        recordings = recordings / LIVE
+        kind, recordings = LIVE, recordings / LIVE
         wanted_until = services().clock.now() + LIVE_WANTED_S
         services().redis.zadd(keys.LIVE_WANTED, {str(camera_id): wanted_until})
     # The same token again: players keep what they have loaded by its address.
@@ -99,6 +109,10 @@ def live_parts(camera_id: int) -> Response:
     def url(name: str) -> str:
         return f"/api/v1/cameras/{camera_id}/live/{name}.mp4?{URL_TOKEN}={token}"
 
+    elsewhere = services().live_elsewhere
+    node = elsewhere.node_of(services().redis_link.client, camera_id)
+    if node is not None:
+        return _playlist(services().live.wait(camera_id, lambda: elsewhere.playlist(node, camera_id, kind, url)))
     return _playlist(services().live.playlist(camera_id, recordings, url))
 
 
@@ -118,15 +132,24 @@ def live_file(camera_id: int, name: str) -> Response:
             response = send_media(path, MP4, gone)
         except ApiError:
             continue
-        response.headers["Cache-Control"] = "no-store"  # a browser must not find that it has changed: it has grown
-        return response
-    raise gone
+        return _growing(response)
+    elsewhere = services().live_elsewhere
+    node = elsewhere.node_of(services().redis_link.client, camera_id)
+    found = elsewhere.file(node, camera_id, name, request.headers.get("Range"))
+    if found is None:
+        raise gone
+    return _growing(found)
+
+
+def _growing(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"  # a browser must not find that it has changed: it has grown
+    return response
 
 
 def _init_bytes(segment: SegmentFile) -> int | None:
     """Of a segment that was indexed before its row said so; ``camrec recordings check --repair`` fills it in."""
     try:
-        return header_bytes(services().media.fetch(segment.path))
+        return header_bytes(services().media.fetch(segment.path, segment.node))
     except BrokenSegmentError:
         return None
 
@@ -154,10 +177,10 @@ def _playlist(text: str) -> Response:
 def segment(segment_id: int) -> Response:
     """Get a segment of a recording, which is a playable file by itself."""
     gone = ApiError(404, "segment_not_found", f"There is no segment {segment_id} any more.")
-    path = services().segments.path_of(segment_id)
-    if path is None:
+    place = services().segments.place_of(segment_id)
+    if place is None:
         raise gone
-    return send_media(services().media.fetch(path), MP4, gone)
+    return send_media(services().media.fetch(*place), MP4, gone)
 
 
 @blp.route("/cameras/<id:camera_id>/timeline")
@@ -166,14 +189,18 @@ def segment(segment_id: int) -> Response:
 @blp.response(200, TimelineSchema)
 @blp.alt_response(404, "NOT_FOUND")
 def timeline(query: dict[str, float], camera_id: int) -> dict[str, Any]:
-    """See when a camera recorded, and what happened."""
+    """See when a camera recorded, when something moved, and what happened."""
     from_s, to_s = query["from_s"], query["to_s"]
     recorded = services().segments.spans(camera_id, from_s, to_s)
     events = services().events.page(EventFilter(camera_id=camera_id, from_s=from_s, to_s=to_s), None, MOST_EVENTS + 1)
-    if not recorded and not events:
+    watched = services().motion.between(camera_id, "watched", from_s, to_s)
+    if not recorded and not events and not watched:
         services().cameras.get(camera_id)
     return {
         "recorded": recorded,
+        "motion": services().motion.between(camera_id, "moving", from_s, to_s) if watched else None,
+        "motion_watched": watched,
+        "motion_step_s": step_of(from_s, to_s),
         "events": events[:MOST_EVENTS][::-1],
         "events_left_out": len(events) > MOST_EVENTS,
     }
@@ -187,7 +214,7 @@ def timeline(query: dict[str, float], camera_id: int) -> dict[str, Any]:
 def sheet(query: dict[str, Any], camera_id: int) -> Response:
     """See a stretch of time at a glance, as one picture of many."""
     frames = services().kept_frames.spread(camera_id, query["from_s"], query["to_s"], query["count"])
-    found = ((services().media.read(frame.path), frame.captured_at) for frame in frames)
+    found = ((services().media.read(frame.path, frame.node), frame.captured_at) for frame in frames)
     data = contact_sheet([(jpeg, at) for jpeg, at in found if jpeg is not None], query.get("width"))
     if data is None:
         services().cameras.get(camera_id)

@@ -12,6 +12,8 @@ from app.api.fields import Schema, Time, WidthSchema
 
 LONGEST_PLAYLIST_S = 7 * 86_400.0
 LONGEST_TIMELINE_S = 31 * 86_400.0
+MOST_SEGMENTS = 50_000
+"""Of a playlist, which is 13 MB then: two days and more of segments of 4 s, four of 8 s."""
 MOST_EVENTS = 1000
 MOST_THUMBNAILS = 100
 
@@ -67,6 +69,20 @@ class TimelineSchema(Schema):
     """What there is to see of a camera."""
 
     recorded = fields.List(fields.Nested(SpanSchema), required=True)
+    motion = fields.List(
+        fields.Nested(SpanSchema),
+        required=True,
+        allow_none=True,
+        metadata={"description": "when something moved; null: nobody watched for motion in all that time"},
+    )
+    motion_watched = fields.List(
+        fields.Nested(SpanSchema),
+        required=True,
+        metadata={"description": "when the camera was watched for motion; at other times nothing is known of it"},
+    )
+    motion_step_s = fields.Float(
+        required=True, metadata={"description": "shorter pauses of motion are left out: ask for a shorter range"}
+    )
     events = fields.List(
         fields.Nested(TimelineEventSchema), required=True, metadata={"description": "the newest, oldest first"}
     )

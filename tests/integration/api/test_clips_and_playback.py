@@ -14,6 +14,7 @@ import av
 import pytest
 from flask import Flask
 
+from app.api.clips import limit
 from app.api.services import services
 from app.demo.footage import numbered_frames, read_counter
 from core.clock import SystemClock, iso_utc
@@ -21,15 +22,17 @@ from core.settings import Settings
 from core.types import Event
 from storage.clips.maker import ClipMaker
 from storage.clips.manifest import public_bytes, verify
-from storage.clips.store import MOST_ATTEMPTS, Clip, ClipStore
+from storage.clips.store import MOST_ATTEMPTS, SILENT_S, Clip, ClipStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.kept_frames import KeptFrame, KeptFrameStore
 from storage.media import Media, clip_path, decode_jpeg, encode_jpeg, kept_frame_path
+from storage.motion_spans import MotionSpan, MotionSpanStore
 from storage.recordings_check import Fault, check_recordings
 from storage.secrets import Secrets
 from storage.segments import Segment, SegmentStore
 from tests.support.api_client import ApiClient, code_of
+from tests.support.manual_clock import ManualClock
 from tests.support.processes import CAMREC
 from tests.support.recordings import write_segments
 from tests.support.stored import an_event
@@ -147,7 +150,7 @@ def test_what_is_drawn_is_signed_as_such(
     assert any(tall) == (variant == "boxes")
     if variant == "boxes":
         shown = [at for (at, _), is_tall in zip(pictures, tall, strict=True) if is_tall]
-        assert (min(shown), max(shown)) == (pytest.approx(1.0, abs=0.05), pytest.approx(3.0, abs=0.05))
+        assert [min(shown), max(shown)] == pytest.approx([1.0, 3.0], abs=0.05)
     assert sorted(p.name for p in (settings.media_dir / "clips").rglob("*.*")) == [
         f"{clip_id}.mp4",
         f"{clip_id}.mp4.manifest.json",
@@ -199,11 +202,37 @@ def test_a_clip_whose_worker_died_is_found(
     database: Database, operator: ApiClient, camera_id: int, segments: list[Segment]
 ) -> None:
     clip_id = new_clip(operator, camera_id, START, START + 5)
-    clips = ClipStore(database)
+    clock = ManualClock(time.time())
+    clips = ClipStore(database, clock.now)
     assert clips.begin(clip_id) is not None
-    assert clips.stalled(time.time() - 60, 10) == []
-    assert clips.stalled(time.time() + 1, 10) == [clip_id]
+    clock.advance(SILENT_S - 1)
+    assert clips.stalled(clock.now() - SILENT_S, 10) == []
+    clock.advance(2)
+    assert clips.stalled(clock.now() - SILENT_S, 10) == [clip_id]
+    taken_over = clips.begin(clip_id)
+    assert taken_over is not None
+    assert taken_over.attempts == 2
+
+
+def test_a_clip_that_is_being_made_is_not_begun_again(
+    database: Database, operator: ApiClient, camera_id: int, segments: list[Segment]
+) -> None:
+    clip_id = new_clip(operator, camera_id, START, START + 5)
+    clock = ManualClock(time.time())
+    clips = ClipStore(database, clock.now)
     assert clips.begin(clip_id) is not None
+    for minute in range(1, 10):
+        assert clips.begin(clip_id) is None, "woken twice"
+        clock.advance(SILENT_S - 1)
+        assert clips.progressed(clip_id, minute / 10)
+        clock.advance(2)
+    assert clips.begin(clip_id) is None
+    found = clips.get(clip_id)
+    assert found is not None
+    assert (found.state, found.attempts, found.progress) == ("running", 1, 0.9)
+    assert clips.cancel(clip_id)
+    clock.advance(2 * SILENT_S)
+    assert clips.begin(clip_id) is None, "cancelled"
 
 
 def test_a_clip_that_kills_its_workers_fails_at_last(
@@ -212,9 +241,11 @@ def test_a_clip_that_kills_its_workers_fails_at_last(
     event = an_event(camera_id, START + 6, ended_at=START + 8)
     EventStore(database).put([(event, None)], epoch=1)
     clip_id = operator.get(f"/events/{event.id}/clip").get_json()["id"]
-    clips = ClipStore(database)
+    clock = ManualClock(time.time() - (MOST_ATTEMPTS + 1) * SILENT_S)
+    clips = ClipStore(database, clock.now)
     for _ in range(MOST_ATTEMPTS):
         assert clips.begin(clip_id) is not None  # and the worker ends without a word
+        clock.advance(SILENT_S + 1)
     work(clip_id)
     failed = operator.get(f"/clips/{clip_id}").get_json()
     assert (failed["state"], failed["error"]) == (
@@ -260,6 +291,49 @@ def test_the_clip_of_an_event(
     assert viewer.get(f"{url}/manifest").get_json()["manifest"]["camera"]["id"] == camera_id
 
 
+@pytest.mark.parametrize("variant", ["timestamp", "boxes"])
+def test_the_clip_of_an_event_with_something_drawn_on_it(
+    database: Database,
+    settings: Settings,
+    viewer: ApiClient,
+    seen_event: Event,
+    work: Callable[[str], bool],
+    variant: str,
+) -> None:
+    plain, url = f"/events/{seen_event.id}/clip", f"/events/{seen_event.id}/clip?variant={variant}"
+    work(viewer.get(plain).get_json()["id"])
+    as_recorded = viewer.get(plain).data
+    answer = viewer.get(url)
+    asked = answer.get_json()
+    assert (answer.status_code, answer.headers["Retry-After"], asked["variant"]) == (202, "2", variant)
+    assert code_of(viewer.get(f"{plain}/manifest?variant={variant}")) == (404, "no_clip")
+    assert viewer.get(url).get_json()["id"] == asked["id"], "asked for twice, made once"
+    assert ClipStore(database).unfinished() == 1
+    assert viewer.get(asked["links"]["self"].removeprefix("/api/v1")).get_json()["state"] == "queued"
+    work(asked["id"])
+    drawn = viewer.get(url)
+    assert (drawn.status_code, drawn.mimetype) == (200, "video/mp4")
+    with av.open(BytesIO(drawn.data), "r") as container:
+        pictures = [f.to_ndarray(format="bgr24") for f in container.decode(video=0)]
+    assert len(pictures) == len(numbers_in(as_recorded)) == 225
+    assert all(picture[3, 3].max() < 60 for picture in pictures), "the time stands on black at the top left"
+    assert viewer.get(f"{plain}/manifest?variant={variant}").get_json()["manifest"]["clip"]["variant"] == variant
+    assert viewer.get(plain).data == as_recorded, "the evidence is another file"
+    assert len(list((settings.media_dir / "clips").rglob("*.mp4"))) == 2
+    assert [c["id"] for c in viewer.get("/clips").get_json()["items"]] == [], "those of events are not listed"
+
+
+def test_variants_of_event_clips_that_are_refused(
+    database: Database, viewer: ApiClient, seen_event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"/events/{seen_event.id}/clip"
+    assert code_of(viewer.get(f"{url}?variant=x")) == (422, "invalid")
+    monkeypatch.setattr(limit, "MOST_UNFINISHED", 1)
+    assert viewer.get(f"{url}?variant=boxes").status_code == 202
+    assert code_of(viewer.get(f"{url}?variant=timestamp")) == (429, "too_many_clips")
+    assert viewer.get(url).status_code == 202, "every event gets that one anyway"
+
+
 def test_the_clip_of_an_event_that_went_on_is_made_anew(
     database: Database, viewer: ApiClient, camera_id: int, segments: list[Segment], work: Callable[[str], bool]
 ) -> None:
@@ -301,6 +375,7 @@ def test_clips_of_events_are_asked_for_when_the_post_roll_is_in(
         events = services().event_clips
     asked = events.ask_for_new(events.without_clip(now - 60, 100), now)
     assert [clip.event_id for clip in asked] == [early.id]
+    ClipStore(database).ask(events.wanted(late, "boxes"))  # which does not stand for the one that every event gets
     asked = events.ask_for_new(events.without_clip(now - 60, 100), now + 60)
     assert [clip.event_id for clip in asked] == [late.id]
     assert events.ask_for_new(events.without_clip(now - 60, 100), now + 60) == []
@@ -420,6 +495,38 @@ def test_a_playlist_of_a_day_comes_soon(
         took_s.append(time.perf_counter() - began_at)
     assert answer.text.count("#EXTINF") == 21_600
     assert min(took_s) < 1.0  # 0.2 s on a quiet machine; the tests' machine is not
+
+
+def test_a_playlist_has_a_limit(
+    database: Database,
+    settings: Settings,
+    viewer: ApiClient,
+    camera_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    SegmentStore(database).add(write_segments(settings.media_dir, camera_id, START, 3))
+    monkeypatch.setattr("app.api.playback.routes.MOST_SEGMENTS", 2)
+    answer = viewer.get(f"/cameras/{camera_id}/playback.m3u8?from={START}&to={START + 60}")
+    assert code_of(answer) == (422, "range_too_long")
+    end = START + 4
+    assert f"to {iso_utc(end)} at most" in answer.get_json()["message"]
+    assert viewer.get(f"/cameras/{camera_id}/playback.m3u8?from={START}&to={end}").text.count("#EXTINF") == 2
+
+
+def test_motion_on_the_time_line(database: Database, viewer: ApiClient, camera_id: int) -> None:
+    url = f"/cameras/{camera_id}/timeline?from={START}&to={START + 2000}"
+    unknown = viewer.get(url).get_json()
+    assert (unknown["motion"], unknown["motion_watched"], unknown["motion_step_s"]) == (None, [], 1.0)
+    spans = MotionSpanStore(database)
+    spans.put([MotionSpan(camera_id, "watched", START - 100, START + 600)])
+    assert viewer.get(url).get_json()["motion"] == []
+    spans.put([MotionSpan(camera_id, "moving", START + at, START + at + 10) for at in (-5, 50, 60.5, 200)])
+    spans.put([MotionSpan(camera_id + 1, "moving", START, START + 10)])
+    found = viewer.get(url).get_json()
+    assert found["motion"] == [
+        {"from": iso_utc(START + start), "to": iso_utc(START + end)} for start, end in ((0, 5), (50, 70.5), (200, 210))
+    ]
+    assert found["motion_watched"] == [{"from": iso_utc(START), "to": iso_utc(START + 600)}]
 
 
 def test_the_time_line(database: Database, viewer: ApiClient, camera_id: int, segments: list[Segment]) -> None:

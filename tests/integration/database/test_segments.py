@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from core.recognitions import RECORDING
+from storage.camera import Camera, Recording
+from storage.cameras import CameraStore
 from storage.database import Database
+from storage.events import EventStore
 from storage.segments import Segment, SegmentStore, Span, merged_spans
+from tests.support.stored import an_event
 
 AT_S = 1_795_500_000.0
 
@@ -84,6 +90,46 @@ def test_what_an_event_covers_changes_its_class(store: SegmentStore) -> None:
         "continuous",
     ]
     assert store.mark_event(1, AT_S + 5, AT_S + 9) == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        pytest.param({"started_at": 9, "ended_at": 10}, [1, 2, 3], id="with its roll"),
+        pytest.param({"started_at": 9, "ended_at": None}, [1, 2, 3, 4, 5], id="goes on"),
+        pytest.param({"started_at": -40_000, "ended_at": 0.5}, [0], id="long"),
+        pytest.param({"started_at": 9, "ended_at": 10, "recognition": RECORDING}, [], id="alarm of the recorder"),
+        pytest.param({"started_at": 9, "ended_at": 10, "camera_id": 2}, [], id="of another camera"),
+        pytest.param({"started_at": 60, "ended_at": 70}, [], id="later"),
+    ],
+)
+def test_what_gets_its_row_late_belongs_to_the_events_near_it(
+    store: SegmentStore, cameras: CameraStore, database: Database, event: dict[str, Any], expected: list[int]
+) -> None:
+    for camera_id in (1, 2):
+        recording = Recording("continuous", pre_s=3.0, post_s=2.5)
+        cameras.add(Camera(camera_id, f"gate {camera_id}", "rtsp://10.0.0.1/", recording=recording))
+    store.add([segment(n) for n in range(6)])
+    given = {"camera_id": 1, **event}
+    times = {name: given[name] and AT_S + given[name] for name in ("started_at", "ended_at")}
+    EventStore(database).put([(an_event(**{**given, **times}), None)], epoch=1)
+    paths = [segment(n).path for n in range(6)]
+    assert store.mark_near_events(paths) == len(expected)
+    found = store.between(1, 0, AT_S + 100)
+    assert [number for number, s in enumerate(found) if s.retention_class == "event"] == expected
+    assert store.mark_near_events(paths) == 0
+
+
+def test_a_mended_segment_keeps_its_class(store: SegmentStore) -> None:
+    store.add([segment(0), segment(1)])
+    store.mark_event(1, AT_S + 1, AT_S + 2)
+    for number in range(3):
+        store.renew(replace(segment(number), size_bytes=7))
+    assert [(s.retention_class, s.size_bytes) for s in store.between(1, 0, AT_S + 100)] == [
+        ("event", 7),
+        ("continuous", 7),
+        ("continuous", 7),
+    ]
 
 
 def test_a_day_of_segments_is_searched_at_once(store: SegmentStore) -> None:

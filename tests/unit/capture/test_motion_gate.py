@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from capture.motion_gate import HOLD_S, MotionGate
+from capture.motion import GreyPicture
+from capture.motion_gate import HOLD_S, LOOK_INTERVAL_S, MotionGate
 from capture.rates import KEEP
 from core.recognitions import RECOGNITIONS
 
@@ -13,7 +14,7 @@ STILL = np.full((90, 160), 100, np.uint8)
 FPS = 8.0
 
 
-def with_block(left: int) -> np.ndarray:  # type: ignore[type-arg]
+def with_block(left: int) -> GreyPicture:
     picture = STILL.copy()
     picture[30:60, left : left + 15] = 200
     return picture
@@ -56,3 +57,17 @@ def test_kept_frames_and_slow_recognitions_pass_always(settled: MotionGate) -> N
 
 def test_nothing_else_stored_live_pictures_go_on(settled: MotionGate) -> None:
     assert sum(settled.shows(20 + n / FPS) for n in range(80)) == pytest.approx(10, abs=1)
+
+
+def test_a_new_view_opens_the_gate_and_is_no_motion() -> None:
+    gate = MotionGate()
+    looks = [gate.look(STILL, number / FPS) for number in range(round(4 * FPS))]
+    assert gate.motion_at is not None
+    assert set(looks) == {False, None}
+    assert looks.count(False) == 4 / LOOK_INTERVAL_S
+
+
+def test_a_turned_camera_is_motion(settled: MotionGate) -> None:
+    turned = np.random.default_rng(1).integers(0, 255, STILL.shape, np.uint8)
+    assert settled.look(turned, 20.5) is True
+    assert [settled.look(turned, 20.5 + n / 4) for n in range(1, 30)] == [False] * 29

@@ -11,7 +11,15 @@ import pytest
 from app.demo.footage import read_counter
 from core.errors import UnavailableError
 from storage.clips.cut import Cut, Gap, NothingRecordedError, Part, Source, cut
-from storage.clips.manifest import ClipFacts, VerificationError, make_manifest, public_bytes, signed, verify
+from storage.clips.manifest import (
+    ClipFacts,
+    VerificationError,
+    describe_segment,
+    make_manifest,
+    public_bytes,
+    signed,
+    verify,
+)
 from storage.secrets import Secrets
 from tests.support.recordings import FPS, write_segments
 
@@ -159,10 +167,12 @@ def evidence(tmp_path: Path) -> tuple[Path, bytes, bytes]:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(b"some clip")
     gap = Gap(START + 2, START + 3, "not_recorded")
-    result = Cut((Part(0, START, START + 2),), (gap,), (Source(segment, START, START + 2, "run"),))
+    source = Source(segment, START, START + 2, "run")
+    result = Cut((Part(0, START, START + 2),), (gap,), (source,))
+    segments = [describe_segment(source, "recordings/segment.mp4")]
     key = Secrets(tmp_path / "data").signing_key()
     facts = ClipFacts("an id", 7, "Höhe", START, START + 3, START + 60)
-    return clip, signed(make_manifest(clip, facts, result, ["recordings/segment.mp4"]), key), public_bytes(key)
+    return clip, signed(make_manifest(clip, facts, result, segments), key), public_bytes(key)
 
 
 def test_a_manifest_says_what_the_clip_is(evidence: tuple[Path, bytes, bytes]) -> None:
