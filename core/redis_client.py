@@ -11,7 +11,7 @@ SOCKET_TIMEOUT_S = 5.0
 
 
 def connect_redis(settings: Settings, timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
-    """A client (own pool, safe for threads) that never waits longer than ``timeout_s`` for a dead peer.
+    """A client of the broker (own pool, safe for threads) that never waits longer than ``timeout_s`` for a dead peer.
 
     No retries inside: the callers know whether to drop, to wait or to answer 503.
 
@@ -19,9 +19,24 @@ def connect_redis(settings: Settings, timeout_s: float = SOCKET_TIMEOUT_S) -> re
         UnavailableError: no Redis is configured.
         BadSettingError: its URL is wrong.
     """
+    return _connect(settings.resolve_redis_url(), "CAMREC_REDIS_URL", timeout_s)
+
+
+def connect_frames_redis(settings: Settings, timeout_s: float = SOCKET_TIMEOUT_S) -> redis.Redis:
+    """The same of the Redis through which frames go.
+
+    Raises:
+        UnavailableError: no Redis is configured.
+        BadSettingError: its URL is wrong.
+    """
+    setting = "CAMREC_REDIS_URL" if settings.frames_redis_url is None else "CAMREC_FRAMES_REDIS_URL"
+    return _connect(settings.resolve_frames_redis_url(), setting, timeout_s)
+
+
+def _connect(url: str, setting: str, timeout_s: float) -> redis.Redis:
     try:
         return redis.Redis.from_url(
-            settings.resolve_redis_url(),
+            url,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             socket_keepalive=True,
@@ -32,6 +47,6 @@ def connect_redis(settings: Settings, timeout_s: float = SOCKET_TIMEOUT_S) -> re
     except ValueError:
         # What redis-py says may quote a part of the password.
         raise BadSettingError(
-            "CAMREC_REDIS_URL is not one that can be used: redis://HOST:6379/0 is expected, with a colon, the password "
+            f"{setting} is not one that can be used: redis://HOST:6379/0 is expected, with a colon, the password "
             "(special characters percent-encoded) and @ before HOST where there is one."
         ) from None

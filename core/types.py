@@ -42,6 +42,16 @@ class Frame:
 
     ref: FrameRef
     pixels: Picture
+    jpeg: bytes | None = None
+    """The JPEG from which the pixels were decoded, where they crossed hosts as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class JpegFrame:
+    """A frame as JPEG, for those who only show it."""
+
+    ref: FrameRef
+    jpeg: bytes
 
 
 @dataclass(frozen=True, slots=True)

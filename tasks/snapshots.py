@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from core.types import Event
 from storage.drawing import with_box
-from storage.frames.evidence import Evidence
+from storage.frames.store import EvidenceStore
 from storage.media import Media, decode_jpeg, encode_jpeg, event_snapshot_path, plain_snapshot_path
 
 
-def write_snapshot(event: Event, evidence: Evidence, media: Media) -> str | None:
+def write_snapshot(event: Event, evidence: EvidenceStore, media: Media) -> str | None:
     """Write both pictures from the frame that shows the event best.
 
     Returns:

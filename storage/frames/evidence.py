@@ -18,6 +18,8 @@ MAX_PER_CAMERA = 32
 LEAST_PER_CAMERA = 4
 """So many of a camera stay where the budget is used up: the pictures of all cameras get older less, none gets lost."""
 
+_SHARE = 8
+
 COUNT_INTERVAL_S = 2.0
 """How often a process looks what all pictures take."""
 
@@ -118,6 +120,11 @@ class Evidence:
         except BaseException:
             Path(unfinished).unlink(missing_ok=True)
             raise
+
+
+def evidence_share(allowed_bytes: int) -> int:
+    """How much of CAMREC_FRAME_MEMORY pictures for events may take; frames and clips may take the rest."""
+    return allowed_bytes // _SHARE
 
 
 def _name(seq: int) -> str:

@@ -8,7 +8,6 @@ stranger, is noticed by the file's identity: a mark in the old ring would be mis
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from core.types import Frame, FrameRef, Picture
+from storage.frames.checks import check_frame
 from storage.frames.folder import RingFolder
 from storage.frames.layout import Header, Ring, RingFormatError, Slot, fence, ring_bytes, slot_capacity
 
@@ -25,9 +25,6 @@ and can still find a frame a moment later, for twice the memory of the least pos
 
 READ_ATTEMPTS = 8
 """A reader overtaken this often in a row is slower than any use of the newest frame allows."""
-
-MAX_CAPTURED_AT = 1e11
-"""The year 5138; it keeps seq far below 64 bits."""
 
 
 class RingWriter:
@@ -73,7 +70,7 @@ class RingWriter:
             ValueError: the pixels or the time are not of that kind.
             UnavailableError: the store is full, or another process writes this camera's frames.
         """
-        _check_frame(pixels, captured_at)
+        check_frame(pixels, captured_at)
         with self._lock:
             if self._ring is not None and _suits(self._ring, pixels) and self._ring.is_at(self._path):
                 return self._put(self._ring, pixels, captured_at)
@@ -247,12 +244,3 @@ class RingReader:
 def _suits(ring: Ring, pixels: Picture) -> bool:
     # A ring more than twice too large is replaced too, so that lowering a camera's resolution gives memory back.
     return pixels.nbytes <= ring.capacity <= 2 * slot_capacity(pixels.nbytes)
-
-
-def _check_frame(pixels: Picture, captured_at: float) -> None:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise ValueError(
-            f"Expected pixels of shape (height, width, 3) and type uint8; got {pixels.shape} {pixels.dtype}."
-        )
-    if not (math.isfinite(captured_at) and 0 <= captured_at <= MAX_CAPTURED_AT):
-        raise ValueError(f"Expected captured_at in seconds since the epoch; got {captured_at}.")

@@ -2,60 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
+import logging
 from collections.abc import Iterable
-from pathlib import Path
+from typing import Protocol
 
-from core.clock import Clock, SystemClock
+from core.errors import UnavailableError
 from core.recognitions import ClipShape
 from core.settings import Settings
-from core.types import Clip, Frame, FrameRef, Picture
-from storage.frames.evidence import Evidence
-from storage.frames.folder import RingFolder
-from storage.frames.ring import RingReader, RingWriter
+from core.types import Clip, Frame, FrameRef, JpegFrame, Picture
+from storage.frames.redis_store import RedisFrameStore
+from storage.frames.shm_store import ShmFrameStore
 
-CLIP_SLOTS = 24
-"""A clip of 16 pictures, and a second of more at 8 frames/s, so that a reader is not overtaken."""
-
-EVIDENCE_SHARE = 8
-"""Pictures for events take up to an eighth of CAMREC_FRAME_MEMORY, rings of frames and of clips the rest."""
-
-PRUNE_INTERVAL_S = 10.0
-"""A removed ring's memory is free when the last process has unmapped it: readers look for those this often."""
+log = logging.getLogger(__name__)
 
 
-class FrameStore:
-    """The newest few frames of every camera, in shared memory. Safe for threads; no camera waits for another."""
+class EvidenceStore(Protocol):
+    """JPEGs of frames that showed something, until newer ones push them out."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        """Open the store in ``CAMREC_FRAME_DIR``, in a folder of this installation's own.
+    def keep(self, camera_id: int, seq: int, jpeg: bytes) -> None:
+        """Keep a frame's picture; the oldest of its camera may go.
 
         Raises:
-            UnavailableError: the folder cannot be made, or belongs to somebody else.
+            UnavailableError: there is no room.
         """
-        installation = hashlib.sha256(str(settings.data.resolve()).encode()).hexdigest()[:12]
-        path, self._allowed_bytes = settings.frame_dir / f"camrec-{installation}", int(settings.frame_memory)
-        evidence_bytes = self._allowed_bytes // EVIDENCE_SHARE
-        self._folder = RingFolder(path, self._allowed_bytes - evidence_bytes)
-        self._clip_folder = RingFolder(path, self._allowed_bytes - evidence_bytes, "clip")
-        self.evidence = Evidence(path / "evidence", evidence_bytes)
-        """Pictures for events."""
-        self._lock = threading.Lock()
-        self._clip_writers: dict[int, RingWriter] = {}
-        self._clip_readers: dict[int, RingReader] = {}
-        self._writers: dict[int, RingWriter] = {}
-        self._readers: dict[int, RingReader] = {}
-        self._clock = clock or SystemClock()
-        self._next_prune_s = 0.0
+
+    def get(self, camera_id: int, seq: int) -> bytes | None:
+        """The picture of that frame, or None where there is none (any more)."""
+
+
+class FrameStore(Protocol):
+    """The newest frames of every camera. Safe for threads; no camera waits for another."""
 
     @property
-    def folder(self) -> Path:
-        """Where the rings are; only this user can enter it."""
-        return self._folder.path
+    def evidence(self) -> EvidenceStore:
+        """Pictures for events."""
 
     def write(self, camera_id: int, pixels: Picture, captured_at: float) -> FrameRef:
-        """Make this the camera's newest frame. One process at a time writes a camera: see `release`.
+        """Make this the camera's newest frame; its seq grows with every frame, whoever writes.
 
         Args:
             camera_id: whose frame it is.
@@ -64,100 +47,89 @@ class FrameStore:
 
         Raises:
             ValueError: the pixels or the time are not of that kind.
-            UnavailableError: the store is full (the text says what to do), or another process writes this camera.
+            UnavailableError: the store is full or cannot be reached (the text says what to do), or another process
+                writes this camera.
         """
-        with self._lock:
-            writer = self._writers.get(camera_id)
-            if writer is None:
-                writer = self._writers[camera_id] = RingWriter(self._folder, camera_id)
-        return writer.write(pixels, captured_at)
 
-    def newest(self, camera_id: int) -> Frame | None:
-        """The camera's newest frame, a copy of the caller's own; None where there is none.
-
-        However old it is: callers look at ``captured_at``.
+    def newest(self, camera_id: int, seen: int = 0) -> Frame | None:
+        """The camera's newest frame, however old; None where there is none, or its seq is ``seen``.
 
         Raises:
-            UnavailableError: the ring is of another release of camrec.
+            UnavailableError: the store cannot be reached, or holds what another release of camrec wrote.
         """
-        return self._reader(camera_id).newest()
+
+    def newest_jpeg(self, camera_id: int, seen: int = 0) -> JpegFrame | None:
+        """The same as JPEG; arguments and errors as `newest`."""
 
     def write_clip_picture(self, camera_id: int, pixels: Picture, captured_at: float) -> None:
         """Add the newest picture of the camera's clip; arguments and errors as `write`."""
-        with self._lock:
-            writer = self._clip_writers.get(camera_id)
-            if writer is None:
-                writer = self._clip_writers[camera_id] = RingWriter(self._clip_folder, camera_id, slots=CLIP_SLOTS)
-        writer.write(pixels, captured_at)
 
     def clip(self, camera_id: int, shape: ClipShape) -> Clip | None:
-        """The camera's newest clip, a copy of the caller's own; None where too few pictures of one size are there.
+        """The camera's newest clip; None where too few pictures of one size are there.
 
         Raises:
-            UnavailableError: the ring is of another release of camrec.
+            UnavailableError: as `newest`.
         """
-        with self._lock:
-            reader = self._clip_readers.get(camera_id)
-            if reader is None:
-                reader = self._clip_readers[camera_id] = RingReader(self._clip_folder.ring_path(camera_id), camera_id)
-        frames = reader.latest(shape.frames)
-        if frames:
-            newest = frames[-1]
-            frames = [
-                f
-                for f in frames
-                if f.pixels.shape == newest.pixels.shape and newest.ref.captured_at - f.ref.captured_at <= shape.span_s
-            ]
-        if len(frames) < shape.least_frames:
-            return None
-        span_s = frames[-1].ref.captured_at - frames[0].ref.captured_at
-        return Clip(tuple(f.pixels for f in frames), span_s / (len(frames) - 1)) if span_s > 0 else None
 
     def release(self, camera_id: int) -> None:
         """Stop writing a camera, so that another process can; its frames stay."""
-        with self._lock:
-            writers = [w.pop(camera_id, None) for w in (self._writers, self._clip_writers)]
-        for writer in writers:
-            if writer is not None:
-                writer.close()
 
     def remove(self, camera_id: int) -> None:
-        """Give a camera's memory back. A capture that still writes it makes a new ring, until it stops."""
-        self.release(camera_id)
-        with self._folder.lock():
-            self._folder.remove(camera_id)
-            self._clip_folder.remove(camera_id)
+        """Give a camera's memory back.
+
+        Raises:
+            UnavailableError: the store cannot be reached.
+        """
 
     def sweep(self, live_camera_ids: Iterable[int]) -> set[int]:
-        """Remove the rings and pictures of all other cameras; returns the ids of those that had a ring."""
-        live = set(live_camera_ids)
-        dead = (self._folder.camera_ids() | self._clip_folder.camera_ids()) - live
-        for camera_id in dead:
-            self.remove(camera_id)
-        self.evidence.sweep(live)
-        return dead
+        """Remove all of cameras that the installation no longer has; returns the ids of those that had frames.
+
+        Raises:
+            UnavailableError: the store cannot be reached.
+        """
 
     def usage(self) -> tuple[int, int]:
-        """Bytes that rings and pictures take, and bytes that they may take."""
-        return self._folder.used_bytes() + self.evidence.used_bytes(), self._allowed_bytes
+        """Bytes taken, and bytes that may be taken.
+
+        Raises:
+            UnavailableError: the store cannot be reached.
+        """
+
+    def identity(self) -> str:
+        """``<transport>:<name>``: the same in all processes that see each other's frames, and in no other.
+
+        Raises:
+            UnavailableError: the store cannot be reached.
+        """
+
+    def discard(self) -> None:
+        """The installation has stopped on this machine: give back what memory is this machine's."""
 
     def close(self) -> None:
-        """Unmap everything of this process; the frames stay."""
-        with self._lock:
-            writers = [*self._writers.values(), *self._clip_writers.values()]
-            for rings in (self._writers, self._readers, self._clip_writers, self._clip_readers):
-                rings.clear()
-        for writer in writers:
-            writer.close()
+        """Let go of everything in this process; the frames stay."""
 
-    def _reader(self, camera_id: int) -> RingReader:
-        with self._lock:
-            now_s = self._clock.monotonic()
-            if now_s >= self._next_prune_s:
-                self._next_prune_s = now_s + PRUNE_INTERVAL_S
-                self._readers = {id_: reader for id_, reader in self._readers.items() if reader.is_current()}
-                self._clip_readers = {id_: reader for id_, reader in self._clip_readers.items() if reader.is_current()}
-            reader = self._readers.get(camera_id)
-            if reader is None:
-                reader = self._readers[camera_id] = RingReader(self._folder.ring_path(camera_id), camera_id)
-            return reader
+
+class FrameStoreName:
+    """What this process's frame store is called: told in signs of life, so that a stranger among them is found."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store: FrameStore | None = None
+
+    def ask(self) -> str | None:
+        """Its identity; None while it cannot be told."""
+        try:
+            self._store = self._store or open_frame_store(self._settings)
+            return self._store.identity()
+        except (UnavailableError, OSError) as error:
+            log.debug("the frame store has no name now: %s", error)
+            return None
+
+
+def open_frame_store(settings: Settings) -> FrameStore:
+    """The store of the transport that is set.
+
+    Raises:
+        UnavailableError: the folder of shared memory cannot be used.
+    """
+    return RedisFrameStore(settings) if settings.frame_transport == "redis" else ShmFrameStore(settings)

@@ -21,6 +21,13 @@ if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) then return 0 end
 return 1
 """
 
+_TAKE = """
+local left = redis.call('PTTL', KEYS[1])
+redis.call('DEL', KEYS[1])
+redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
+return left
+"""
+
 
 class Offer(Enum):
     """What became of a frame that was offered."""
@@ -39,6 +46,7 @@ class Tokens:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._offer = client.register_script(_OFFER)
+        self._take = client.register_script(_TAKE)
 
     def offer(self, recognition: Recognition, camera_id: int) -> Offer:
         """Set the camera's token unless one waits or the queue is full.
@@ -56,9 +64,18 @@ class Tokens:
         """Take a token back whose task could not be published."""
         self._client.delete(keys.token(recognition.kind, camera_id))
 
-    def take(self, recognition: Recognition, camera_id: int) -> None:
-        """Clear the token, since its frame is about to be read, and count the frame as served."""
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.delete(keys.token(recognition.kind, camera_id))
-        pipeline.hincrby(keys.SERVED, f"{recognition.kind}:{camera_id}", 1)
-        pipeline.execute()
+    def take(self, recognition: Recognition, camera_id: int) -> float | None:
+        """Clear the token, since its frame is about to be read, and count the frame as served.
+
+        Returns:
+            Seconds since the token was granted, by the clock of Redis; None where it had expired or was taken.
+
+        Raises:
+            redis.RedisError: Redis cannot be reached.
+        """
+        left_ms = int(
+            self._take(
+                keys=[keys.token(recognition.kind, camera_id), keys.SERVED], args=[f"{recognition.kind}:{camera_id}"]
+            )
+        )
+        return TOKEN_LIFETIME_S - left_ms / 1000 if left_ms >= 0 else None

@@ -18,7 +18,7 @@ import pytest
 
 from core.errors import UnavailableError
 from core.settings import Settings, load_settings
-from storage.frames.store import FrameStore
+from storage.frames.shm_store import ShmFrameStore
 
 pytestmark = pytest.mark.integration
 
@@ -32,14 +32,14 @@ DEADLINE_S = 30.0
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[FrameStore]:
+def store(tmp_path: Path) -> Iterator[ShmFrameStore]:
     """A store in shared memory, as in production."""
     with tempfile.TemporaryDirectory(dir=load_settings({}).frame_dir) as folder:
-        yield FrameStore(Settings.model_validate({"data": tmp_path, "frame_dir": Path(folder)}))
+        yield ShmFrameStore(Settings.model_validate({"data": tmp_path, "frame_dir": Path(folder)}))
 
 
 @contextmanager
-def process(role: str, store: FrameStore, *args: object) -> Iterator[subprocess.Popen[str]]:
+def process(role: str, store: ShmFrameStore, *args: object) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, str(PROCESS), role, str(store.folder), *map(str, args)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         try:
@@ -55,12 +55,12 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def newest_number(store: FrameStore) -> int:
+def newest_number(store: ShmFrameStore) -> int:
     frame = store.newest(CAMERA)
     return 0 if frame is None else int(frame.ref.captured_at)
 
 
-def test_no_reader_ever_gets_a_torn_or_wrong_frame(store: FrameStore) -> None:
+def test_no_reader_ever_gets_a_torn_or_wrong_frame(store: ShmFrameStore) -> None:
     readers = [process("read", store, READ_S, seed) for seed in range(READERS)]
     with readers[0] as a, readers[1] as b, readers[2] as c:
         for life in range(1, WRITER_LIVES + 1):
@@ -78,7 +78,7 @@ def test_no_reader_ever_gets_a_torn_or_wrong_frame(store: FrameStore) -> None:
     assert found["backwards"] == 0, found
 
 
-def test_a_writer_killed_in_the_middle_of_a_frame(store: FrameStore) -> None:
+def test_a_writer_killed_in_the_middle_of_a_frame(store: ShmFrameStore) -> None:
     with process("die", store, 103) as dying:
         assert dying.wait(DEADLINE_S) == -signal.SIGKILL
     assert newest_number(store) == 103
@@ -89,7 +89,7 @@ def test_a_writer_killed_in_the_middle_of_a_frame(store: FrameStore) -> None:
     assert frame.ref == ref
 
 
-def test_one_process_at_a_time_writes_a_camera(store: FrameStore) -> None:
+def test_one_process_at_a_time_writes_a_camera(store: ShmFrameStore) -> None:
     with process("write", store, 1):
         wait_until(lambda: newest_number(store) > 0)
         with pytest.raises(UnavailableError, match="Another process writes the frames of camera 1"):

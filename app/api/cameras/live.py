@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flask import Response
 
@@ -15,7 +16,8 @@ from app.api.pictures import draw_zones, narrow, narrow_jpeg
 from app.api.services import Services
 from app.api.streams import Stream
 from core.clock import iso_utc
-from core.types import Frame
+from core.errors import UnavailableError
+from core.types import JpegFrame, Zone
 from storage.camera import Camera
 from storage.kept_frames import KeptFrame
 from storage.media import encode_jpeg
@@ -28,6 +30,8 @@ LONGEST_PAUSE_S = 2.0
 
 SLIDES_AT_ONCE = 100
 
+_log = logging.getLogger(__name__)
+
 
 def snapshot(services: Services, camera_id: int, width: int | None, zones: bool) -> Response:
     """The camera's newest frame.
@@ -37,23 +41,35 @@ def snapshot(services: Services, camera_id: int, width: int | None, zones: bool)
         ApiError: 404, there is no frame.
     """
     camera = services.cameras.get(camera_id)
-    frame = newest(services, camera)
-    pixels = draw_zones(frame.pixels, camera.zones) if zones else frame.pixels
-    return send_jpeg(encode_jpeg(narrow(pixels, width)), X_Captured_At=iso_utc(frame.ref.captured_at))
+    frame = newest(services, camera, width, camera.zones if zones else ())
+    return send_jpeg(frame.jpeg, X_Captured_At=iso_utc(frame.ref.captured_at))
 
 
-def newest(services: Services, camera: Camera) -> Frame:
-    """The camera's newest frame, however old.
+def newest(services: Services, camera: Camera, width: int | None, zones: Sequence[Zone] = ()) -> JpegFrame:
+    """The camera's newest frame, however old, at most ``width`` pixels wide, with these zones drawn.
 
     Raises:
         ApiError: 404, the camera is disabled or has shown nothing yet.
     """
     if not camera.enabled:
         raise ApiError(404, "no_frame", "The camera is disabled.")
-    frame = services.frames.newest(camera.id)
+    frame = _newest(services, camera.id, width, zones)
     if frame is None:
         raise ApiError(404, "no_frame", f"No frame yet; /api/v1/cameras/{camera.id}/status says why.")
     return frame
+
+
+def _newest(
+    services: Services, camera_id: int, width: int | None, zones: Sequence[Zone] = (), seen: int = 0
+) -> JpegFrame | None:
+    """None: there is none, or its seq is ``seen``. Decoded only where the picture changes."""
+    if width is None and not zones:
+        return services.frames.newest_jpeg(camera_id, seen)
+    frame = services.frames.newest(camera_id, seen)
+    if frame is None:
+        return None
+    pixels = draw_zones(frame.pixels, zones) if zones else frame.pixels
+    return JpegFrame(frame.ref, encode_jpeg(narrow(pixels, width)))
 
 
 def stream(services: Services, camera_id: int, fps: float, width: int | None) -> Response:
@@ -63,11 +79,10 @@ def stream(services: Services, camera_id: int, fps: float, width: int | None) ->
         CameraNotFoundError: there is no such camera.
         ApiError: 404, there is no frame; 503, too many streams.
     """
-    first = newest(services, services.cameras.get(camera_id))
+    first = newest(services, services.cameras.get(camera_id), width)
 
     def chunks(stream: Stream) -> Iterator[bytes]:
-        frames = _live(services, camera_id, first, 1 / fps, stream)
-        return _parts((encode_jpeg(narrow(frame.pixels, width)), frame.ref.captured_at) for frame in frames)
+        return _parts((f.jpeg, f.ref.captured_at) for f in _live(services, first, 1 / fps, width, stream))
 
     return services.streams.answer(chunks, mjpeg.MIMETYPE, rights_check())
 
@@ -88,7 +103,7 @@ def slideshow(
 
     def chunks(stream: Stream) -> Iterator[bytes]:
         frames = _paced(_kept(services, camera_id, from_s, to_s), speed, stream)
-        files = ((services.media.read(frame.path), frame.captured_at) for frame in frames)
+        files = ((services.media.read(frame.path, frame.node), frame.captured_at) for frame in frames)
         return _parts((narrow_jpeg(data, width), captured_at) for data, captured_at in files if data is not None)
 
     return services.streams.answer(chunks, mjpeg.MIMETYPE, rights_check())
@@ -100,17 +115,27 @@ def _parts(pictures: Iterator[tuple[bytes, float]]) -> Iterator[bytes]:
         yield mjpeg.part(jpeg, captured_at)
 
 
-def _live(services: Services, camera_id: int, first: Frame, interval_s: float, stream: Stream) -> Iterator[Frame]:
-    frame: Frame | None = first
-    last, sent_at = first, 0.0
+def _live(
+    services: Services, first: JpegFrame, interval_s: float, width: int | None, stream: Stream
+) -> Iterator[JpegFrame]:
+    last, sent_at, frame = first, float("-inf"), None
     while True:
         started_at = time.monotonic()
-        if frame is not None and (frame.ref.seq != last.ref.seq or started_at - sent_at > REPEAT_S):
-            yield frame
-            last, sent_at = frame, started_at
+        if frame is not None or started_at - sent_at > REPEAT_S:
+            last, sent_at = frame or last, started_at
+            yield last
         if stream.pause(max(0.0, interval_s - (time.monotonic() - started_at))):
             return
-        frame = services.frames.newest(camera_id) or last
+        frame = _newest_or_none(services, last, width)
+
+
+def _newest_or_none(services: Services, last: JpegFrame, width: int | None) -> JpegFrame | None:
+    """A frame other than the last; a store that is away for a while does not end the stream."""
+    try:
+        return _newest(services, last.ref.camera_id, width, seen=last.ref.seq)
+    except UnavailableError as error:
+        _log.debug("No live frame: %s", error)
+        return None
 
 
 def _kept(services: Services, camera_id: int, from_s: float, to_s: float) -> Iterator[KeptFrame]:

@@ -22,7 +22,7 @@ blp = Blueprint("frames", __name__, "/api/v1/frames", "Frames kept on disk")
 def picture(query: dict[str, int], frame_id: int) -> Response:
     """Show a kept frame."""
     frame = services().kept_frames.get(frame_id)
-    data = None if frame is None else services().media.read(frame.path)
+    data = None if frame is None else services().media.read(frame.path, frame.node)
     if frame is None or data is None:
         raise ApiError(404, "frame_not_found", f"There is no frame {frame_id} any more.")
     return send_jpeg(narrow_jpeg(data, query.get("width")), X_Captured_At=iso_utc(frame.captured_at))

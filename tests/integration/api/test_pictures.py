@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from core.clock import iso_utc
-from core.settings import Settings
+from core.settings import Settings, get_settings
 from storage.database import Database
-from storage.frames.store import FrameStore
+from storage.frames.store import FrameStore, open_frame_store
 from storage.kept_frames import KeptFrame, KeptFrameStore
 from storage.media import Media, decode_jpeg, encode_jpeg, kept_frame_path
 from tests.support.api_client import ApiClient, code_of
@@ -21,9 +21,17 @@ NOON = 1_795_521_600.0
 ZONE = {"name": "yard", "kind": "include", "points": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]}
 
 
+@pytest.fixture(params=["shm", "redis"])
+def settings(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """However frames reach the API."""
+    monkeypatch.setenv("CAMREC_FRAME_TRANSPORT", request.param)
+    get_settings.cache_clear()
+    return get_settings()
+
+
 @pytest.fixture
 def frames(settings: Settings) -> Iterator[FrameStore]:
-    store = FrameStore(settings)
+    store = open_frame_store(settings)
     yield store
     store.close()
 

@@ -1,4 +1,4 @@
-"""The frame store of an installation: its budget, its privacy, cameras that come and go."""
+"""The frame store in shared memory: its budget, its privacy, memory that is given back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,10 @@ import pytest
 
 from core.clock import SystemClock
 from core.errors import UnavailableError
-from core.recognitions import ClipShape
 from core.settings import Settings
 from storage.frames.folder import RingFolder
 from storage.frames.ring import SLOTS
-from storage.frames.store import PRUNE_INTERVAL_S, FrameStore
+from storage.frames.shm_store import PRUNE_INTERVAL_S, ShmFrameStore
 
 PIXELS = np.arange(360 * 640 * 3, dtype=np.uint8).reshape(360, 640, 3)
 RING_BYTES = 4096 + SLOTS * 169 * 4096
@@ -30,28 +28,18 @@ def make_settings(tmp_path: Path, **changed: object) -> Settings:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FrameStore:
-    return FrameStore(make_settings(tmp_path))
+def store(tmp_path: Path) -> ShmFrameStore:
+    return ShmFrameStore(make_settings(tmp_path))
 
 
-def test_what_one_process_writes_another_reads(tmp_path: Path, store: FrameStore) -> None:
-    ref = store.write(3, PIXELS, 1.0)
-    reader = FrameStore(make_settings(tmp_path))
-    frame = reader.newest(3)
-    assert frame is not None
-    assert frame.ref == ref
-    np.testing.assert_array_equal(frame.pixels, PIXELS)
-    assert reader.newest(4) is None
-
-
-def test_installations_do_not_meet(tmp_path: Path, store: FrameStore) -> None:
-    other = FrameStore(make_settings(tmp_path, data=tmp_path / "other"))
+def test_installations_do_not_meet(tmp_path: Path, store: ShmFrameStore) -> None:
+    other = ShmFrameStore(make_settings(tmp_path, data=tmp_path / "other"))
     store.write(3, PIXELS, 1.0)
     assert other.newest(3) is None
     assert other.usage() == (0, 16_000_000)
 
 
-def test_the_budget_is_kept_and_the_error_says_what_to_do(store: FrameStore) -> None:
+def test_the_budget_is_kept_and_the_error_says_what_to_do(store: ShmFrameStore) -> None:
     cameras = 14_000_000 // RING_BYTES
     for camera_id in range(cameras):
         store.write(camera_id, PIXELS, 1.0)
@@ -71,7 +59,7 @@ def test_the_budget_is_kept_and_the_error_says_what_to_do(store: FrameStore) -> 
     store.write(cameras, PIXELS, 1.0)
 
 
-def test_a_ring_that_grows_counts_once(store: FrameStore) -> None:
+def test_a_ring_that_grows_counts_once(store: ShmFrameStore) -> None:
     large = np.zeros((720, 1280, 3), np.uint8)
     store.write(1, large[:700], 1.0)
     store.write(1, large, 2.0)
@@ -83,7 +71,7 @@ def test_a_ring_that_grows_counts_once(store: FrameStore) -> None:
     assert frame.ref.captured_at == 2.0
 
 
-def test_a_small_file_system_is_told_before_it_is_full(store: FrameStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_file_system_is_told_before_it_is_full(store: ShmFrameStore, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.statvfs(store.folder)
     tiny = os.statvfs_result((real.f_bsize, real.f_frsize, 16, 16, 16, *real[5:]))
     monkeypatch.setattr(os, "statvfs", lambda _: tiny)
@@ -91,7 +79,9 @@ def test_a_small_file_system_is_told_before_it_is_full(store: FrameStore, monkey
         store.write(1, PIXELS, 1.0)
 
 
-def test_a_full_file_system_is_an_error_and_leaves_nothing(store: FrameStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_file_system_is_an_error_and_leaves_nothing(
+    store: ShmFrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(fd: int, offset: int, length: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -101,85 +91,19 @@ def test_a_full_file_system_is_an_error_and_leaves_nothing(store: FrameStore, mo
     assert sorted(path.name for path in store.folder.iterdir()) == ["evidence", "lock"]
 
 
-def test_all_memory_is_taken_when_a_ring_is_made(store: FrameStore) -> None:
+def test_all_memory_is_taken_when_a_ring_is_made(store: ShmFrameStore) -> None:
     store.write(1, PIXELS[:2, :2], 1.0)
     (ring,) = store.folder.glob("*.ring")
     assert ring.stat().st_blocks * 512 >= ring.stat().st_size
 
 
-def test_sweep_removes_what_no_camera_has(store: FrameStore) -> None:
-    for camera_id in (1, 2, 30):
-        store.write(camera_id, PIXELS[:8, :8], 1.0)
-    assert store.sweep([2, 99]) == {1, 30}
-    assert [store.newest(camera_id) is None for camera_id in (1, 2, 30)] == [True, False, True]
-    assert store.sweep([2, 99]) == set()
-
-
-def test_sweep_removes_clips_whose_frames_are_gone_already(store: FrameStore) -> None:
-    feed(store, 7, 16)
-    assert store.sweep([]) == {7}
-    assert store.clip(7, SHAPE) is None
-    assert store.usage()[0] == 0
-
-
-def test_clips_and_frames_share_one_budget(store: FrameStore) -> None:
+def test_clips_and_frames_share_one_budget(store: ShmFrameStore) -> None:
     for camera_id in range(14_000_000 // RING_BYTES):
         store.write(camera_id, PIXELS, 1.0)
     with pytest.raises(UnavailableError, match="The frame store is full: camera 1 needs"):
         store.write_clip_picture(1, PIXELS, 1.0)
     store.remove(0)
     store.write_clip_picture(1, PIXELS[:64, :64], 1.0)
-
-
-SHAPE = ClipShape(frames=16, least_frames=8, span_s=2.5, stride_s=0.5, width=320)
-
-
-def feed(
-    store: FrameStore, camera_id: int, count: int, step_s: float = 0.125, size: tuple[int, int] = (48, 64)
-) -> None:
-    for number in range(count):
-        pixels = np.full((*size, 3), number, np.uint8)
-        store.write_clip_picture(camera_id, pixels, 100.0 + number * step_s)
-
-
-@pytest.mark.parametrize(
-    ("count", "step_s", "numbers"),
-    [
-        pytest.param(16, 0.125, list(range(16)), id="a whole clip"),
-        pytest.param(100, 0.125, list(range(84, 100)), id="the newest"),
-        pytest.param(8, 0.125, list(range(8)), id="just enough"),
-        pytest.param(7, 0.125, None, id="too few"),
-        pytest.param(20, 0.25, list(range(9, 20)), id="a slow camera: no further back than the window"),
-        pytest.param(20, 0.5, None, id="too slow"),
-        pytest.param(20, 0.0, None, id="no time passes"),
-    ],
-)
-def test_a_clip_is_the_newest_window(
-    tmp_path: Path, store: FrameStore, count: int, step_s: float, numbers: list[int] | None
-) -> None:
-    feed(store, 1, count, step_s)
-    clip = FrameStore(make_settings(tmp_path)).clip(1, SHAPE)
-    assert (clip and [int(p[0, 0, 0]) for p in clip.pictures]) == numbers
-    assert clip is None or clip.interval_s == pytest.approx(step_s)
-
-
-def test_a_clip_holds_one_size_of_pictures(store: FrameStore) -> None:
-    feed(store, 1, 16)
-    feed(store, 1, 9, size=(30, 40))
-    clip = store.clip(1, SHAPE)
-    assert clip is not None
-    assert {p.shape for p in clip.pictures} == {(30, 40, 3)}
-
-
-def test_a_camera_moves_between_processes_with_its_seq(tmp_path: Path, store: FrameStore) -> None:
-    other = FrameStore(make_settings(tmp_path))
-    first = store.write(1, PIXELS, 9.0)
-    with pytest.raises(UnavailableError, match="Another process"):
-        other.write(1, PIXELS, 1.0)
-    store.release(1)
-    assert other.write(1, PIXELS, 1.0).seq == first.seq + 1
-    other.close()
-    assert store.write(1, PIXELS, 1.0).seq == first.seq + 2
 
 
 class HandClock(SystemClock):
@@ -191,9 +115,9 @@ class HandClock(SystemClock):
         return self.now_s
 
 
-def test_a_reader_lets_go_of_the_rings_of_removed_cameras(tmp_path: Path, store: FrameStore) -> None:
+def test_a_reader_lets_go_of_the_rings_of_removed_cameras(tmp_path: Path, store: ShmFrameStore) -> None:
     clock = HandClock()
-    reader = FrameStore(make_settings(tmp_path), clock)
+    reader = ShmFrameStore(make_settings(tmp_path), clock)
     for camera_id in (1, 2):
         store.write(camera_id, PIXELS, 1.0)
         assert reader.newest(camera_id) is not None
@@ -204,20 +128,9 @@ def test_a_reader_lets_go_of_the_rings_of_removed_cameras(tmp_path: Path, store:
     assert _mapped_rings(store) == ["camera-2.ring", "camera-2.ring"]
 
 
-def _mapped_rings(store: FrameStore) -> list[str]:
+def _mapped_rings(store: ShmFrameStore) -> list[str]:
     maps = Path("/proc/self/maps").read_text().splitlines()
     return sorted(line.rpartition("/")[2] for line in maps if f"{store.folder}/" in line)
-
-
-def test_threads_of_one_process_share_a_store(store: FrameStore) -> None:
-    def write_and_read(number: int) -> bool:
-        camera_id = number % 3
-        ref = store.write(camera_id, np.full((40, 40, 3), camera_id, np.uint8), 1.0)
-        frame = store.newest(camera_id)
-        return frame is not None and frame.ref.seq >= ref.seq and bool((frame.pixels == camera_id).all())
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(write_and_read, range(300)))
 
 
 def _symlink(path: Path) -> None:
@@ -248,7 +161,7 @@ def test_a_folder_laid_by_a_stranger_is_refused(
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"No such file or directory.*CAMREC_FRAME_DIR"):
-        FrameStore(make_settings(tmp_path, frame_dir=tmp_path / "missing"))
+        ShmFrameStore(make_settings(tmp_path, frame_dir=tmp_path / "missing"))
 
 
 def test_a_lock_that_is_never_freed_does_not_hang(tmp_path: Path) -> None:
@@ -259,7 +172,7 @@ def test_a_lock_that_is_never_freed_does_not_hang(tmp_path: Path) -> None:
             folder.lock(timeout_s=0.02).__enter__()
 
 
-def test_what_a_killed_process_left_unfinished_goes(store: FrameStore) -> None:
+def test_what_a_killed_process_left_unfinished_goes(store: ShmFrameStore) -> None:
     leftover = store.folder / "camera-5.ring.new"
     leftover.write_bytes(b"x")
     store.write(1, PIXELS, 1.0)
