@@ -9,10 +9,13 @@ from typing import Any
 
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from core.recognitions import RECOGNITIONS
 from core.types import Event, FrameRef
 from storage.database import Database
+from storage.media import snapshot_files
+from storage.media_removals import cancel_removals, note_removals
 from storage.models import CameraRow, EventRow
 
 
@@ -24,6 +27,8 @@ class StoredEvent:
     snapshot: str | None
     """Path, below the media folder, of its picture with the box drawn."""
     changed_at: float
+    node: str | None = None
+    """On whose disk the pictures lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,9 @@ MOST_AT_ONCE = 10_000
 LONGEST_EVENT_S = 86_400.0
 """One that began earlier is not looked for."""
 
+Place = tuple[str | None, str]
+"""Node and path, below its media folder, of a picture."""
+
 Position = tuple[float, str]
 """Time and id of the last event of a page: where the next one goes on."""
 
@@ -53,11 +61,12 @@ class EventStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, events: Iterable[tuple[Event, str | None]], epoch: int) -> int:
+    def put(self, events: Iterable[tuple[Event, str | None]], epoch: int, node: str | None = None) -> int:
         """Write events with their snapshots (path or None: keep the one there is), each under its id.
 
         An event written under a later epoch of the lease is left as it is: the writer lost its shard meanwhile.
         Events of cameras that were removed meanwhile are not written: a purge would not be one.
+        The snapshots lie on the disk of ``node``. Pictures that no row names any more are deleted there, too.
 
         Returns:
             How many were written.
@@ -68,19 +77,16 @@ class EventStore:
         written = 0
         with self._database.write() as session:
             # Stamped while SQLite's write lock is held, so that readers of the feed see stamps grow.
-            rows = [_values(event, snapshot, epoch) for event, snapshot in changed_events]
+            rows = [_values(event, snapshot, epoch, node) for event, snapshot in changed_events]
+            before = _places_of(session, [row["id"] for row in rows if row["snapshot"]])
             ids = {row["camera_id"] for row in rows}
             cameras = set(session.scalars(select(CameraRow.id).where(CameraRow.id.in_(ids))))
-            insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-            for row in (row for row in rows if row["camera_id"] in cameras):
-                statement: Any = insert(EventRow).values(**row)
-                changed = {k: statement.excluded[k] for k in row if k not in {"id", "snapshot"}}
-                changed["snapshot"] = func.coalesce(statement.excluded.snapshot, EventRow.snapshot)
-                upsert = statement.on_conflict_do_update(
-                    index_elements=["id"], set_=changed, where=EventRow.epoch <= statement.excluded.epoch
-                )
-                # Counted by what comes back: psycopg's rowcount of an INSERT is not kept by SQLAlchemy.
-                written += len(session.scalars(upsert.returning(EventRow.id)).all())
+            for row in rows:
+                # Of a removed camera nothing is written, but pictures may have been.
+                is_written = row["camera_id"] in cameras and _upsert(session, row)
+                written += is_written
+                if row["snapshot"]:
+                    _follow_pictures(session, row["snapshot"], node, before.get(row["id"]), is_written=is_written)
         return written
 
     def get(self, event_id: str) -> StoredEvent | None:
@@ -162,7 +168,41 @@ def _filtered(query: Select[EventRow], wanted: EventFilter) -> Select[EventRow]:
     return query
 
 
-def _values(event: Event, snapshot: str | None, epoch: int) -> dict[str, Any]:
+def _upsert(session: Session, row: dict[str, Any]) -> bool:
+    """Whether it was written: not over one of a later epoch."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement: Any = insert(EventRow).values(**row)
+    changed = {k: statement.excluded[k] for k in row if k not in {"id", "snapshot", "node"}}
+    for name in ("snapshot", "node"):
+        changed[name] = func.coalesce(statement.excluded[name], getattr(EventRow, name))
+    upsert = statement.on_conflict_do_update(
+        index_elements=["id"], set_=changed, where=EventRow.epoch <= statement.excluded.epoch
+    )
+    # Counted by what comes back: psycopg's rowcount of an INSERT is not kept by SQLAlchemy.
+    return bool(session.scalars(upsert.returning(EventRow.id)).all())
+
+
+def _places_of(session: Session, event_ids: Sequence[str]) -> dict[str, Place]:
+    """Where the pictures of events lie now, of those that have some."""
+    if not event_ids:
+        return {}
+    query = select(EventRow.id, EventRow.node, EventRow.snapshot)
+    found = session.execute(query.where(EventRow.id.in_(event_ids), EventRow.snapshot.is_not(None)))
+    return {row.id: (row.node, row.snapshot) for row in found}
+
+
+def _follow_pictures(
+    session: Session, snapshot: str, node: str | None, before: Place | None, *, is_written: bool
+) -> None:
+    """Have deleted what no row names: pictures on the node of before or, where the row was left as it is, on this."""
+    if is_written:
+        cancel_removals(session, node, snapshot_files(snapshot))
+    unnamed = before if is_written else (node, snapshot)
+    if unnamed is not None and unnamed[0] != (node if is_written else before and before[0]):
+        note_removals(session, ((unnamed[0], path) for path in snapshot_files(unnamed[1])))
+
+
+def _values(event: Event, snapshot: str | None, epoch: int, node: str | None) -> dict[str, Any]:
     return {
         "id": event.id,
         "camera_id": event.camera_id,
@@ -176,6 +216,7 @@ def _values(event: Event, snapshot: str | None, epoch: int) -> dict[str, Any]:
         "best": asdict(event.best),
         "details": event.details,
         "snapshot": snapshot,
+        "node": node if snapshot else None,
         "epoch": epoch,
         "changed_at": time.time(),
     }
@@ -199,7 +240,7 @@ def event_of(row: EventRow) -> Event:
 
 
 def _stored(row: EventRow) -> StoredEvent:
-    return StoredEvent(event_of(row), row.snapshot, row.changed_at)
+    return StoredEvent(event_of(row), row.snapshot, row.changed_at, row.node)
 
 
 def _box(values: Sequence[float] | None) -> tuple[float, float, float, float] | None:

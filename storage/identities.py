@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import CamrecError
 from storage.database import Database
-from storage.media import clip_files, plain_snapshot_path
+from storage.media import clip_files, snapshot_files
+from storage.media_removals import note_removals
 from storage.models import ClipRow, EventRow, IdentityRow, SightingRow
 from storage.retention.locks import locked
 
@@ -202,15 +203,15 @@ def _has_sightings() -> Exists:
 
 
 def _erase_sightings(session: Session, ids: Select[str] | Sequence[str]) -> list[str]:
-    snapshots = session.scalars(
-        select(EventRow.snapshot).where(EventRow.id.in_(ids), EventRow.snapshot.is_not(None))
-    ).all()
-    clips = session.scalars(select(ClipRow.path).where(ClipRow.event_id.in_(ids), ClipRow.path.is_not(None))).all()
+    snapshots = select(EventRow.node, EventRow.snapshot).where(EventRow.id.in_(ids), EventRow.snapshot.is_not(None))
+    clips = select(ClipRow.node, ClipRow.path).where(ClipRow.event_id.in_(ids), ClipRow.path.is_not(None))
+    files = [(node, file) for node, path in session.execute(snapshots) for file in snapshot_files(path or "")]
+    files += [(node, file) for node, path in session.execute(clips) for file in clip_files(path or "")]
+    note_removals(session, files)
     session.execute(delete(ClipRow).where(ClipRow.event_id.in_(ids)))
     session.execute(delete(EventRow).where(EventRow.id.in_(ids)))
     session.execute(delete(SightingRow).where(SightingRow.id.in_(ids)))  # the vectors go with them
-    pictures = [path for snapshot in snapshots if snapshot for path in (snapshot, plain_snapshot_path(snapshot))]
-    return [*pictures, *(file for path in clips if path for file in clip_files(path))]
+    return [file for _, file in files]
 
 
 def _give(session: Session, which: ColumnElement[bool], identity_id: str) -> None:

@@ -22,6 +22,8 @@ class KeptFrame:
     height: int
     size_bytes: int
     id: int = 0
+    node: str | None = None
+    """On whose disk it lies."""
 
 
 class KeptFrameStore:
@@ -75,4 +77,4 @@ class KeptFrameStore:
 
 
 def _kept(row: FrameRow) -> KeptFrame:
-    return KeptFrame(row.camera_id, row.captured_at, row.path, row.width, row.height, row.size_bytes, row.id)
+    return KeptFrame(row.camera_id, row.captured_at, row.path, row.width, row.height, row.size_bytes, row.id, row.node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ import numpy as np
 
 from core.errors import UnavailableError
 from core.types import Picture
+from storage.fetched import FETCHED, FetchedCopies
 
 JPEG_QUALITY = 85
 
@@ -29,19 +31,23 @@ def encode_jpeg(pixels: Picture, quality: int = JPEG_QUALITY) -> bytes:
 
 def decode_jpeg(data: bytes) -> Picture | None:
     """JPEG bytes → BGR picture, or None where they are no picture."""
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:  # its header claims more than OpenCV's limit of 2^30 pixels
+        return None
     return None if picture is None else picture.astype(np.uint8, copy=False)
 
 
-FETCHED = ".fetched"
-"""Folder of files that are in a bucket and were wanted a while ago."""
-
-
-class Bucket(Protocol):
+class Elsewhere(Protocol):
     """Where files may be that are not here."""
 
-    def get(self, path: str, target: Path) -> bool:
-        """Copy one into a file; False: it is not there either.
+    def get(self, path: str, node: str | None, copies: FetchedCopies) -> bool:
+        """Make a copy, unless there is one that is as good as new; False: the file is not there, either.
+
+        Args:
+            path: Below the media folder.
+            node: On whose disk its row says that it lies; None: it does not say.
+            copies: Where the copy goes.
 
         Raises:
             UnavailableError: it cannot be read now.
@@ -49,12 +55,30 @@ class Bucket(Protocol):
 
 
 class Media:
-    """The media folder of this installation."""
+    """The media folder of this machine, and what can be had of those of others."""
 
-    def __init__(self, folder: Path, bucket: Bucket | None = None) -> None:
-        """Bucket: holds copies of files that have left the folder."""
+    def __init__(
+        self,
+        folder: Path,
+        node: str | None = None,
+        *,
+        nodes: Elsewhere | None = None,
+        bucket: Elsewhere | None = None,
+        copies: FetchedCopies | None = None,
+    ) -> None:
+        """Where neither nodes nor a bucket are given, there are only the files here.
+
+        Args:
+            folder: The media folder.
+            node: Name of this machine, for the rows of what is written here.
+            nodes: The media folders of the other machines.
+            bucket: Holds copies of files, also of such as have left their folder.
+            copies: Where copies of what lies elsewhere go.
+        """
         self._folder = folder
-        self._bucket = bucket
+        self.node = node
+        self._nodes, self._bucket = nodes, bucket
+        self._copies = copies or FetchedCopies(folder / FETCHED, math.inf)
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file whole: readers see the old one or the new one, never a part.
@@ -73,37 +97,47 @@ class Media:
                 draft.unlink()
             raise UnavailableError(f"{target} cannot be written: {error.strerror}.") from error
 
-    def read(self, path: str) -> bytes | None:
-        """The file's content, or None where it is gone."""
+    def read(self, path: str, node: str | None = None) -> bytes | None:
+        """The file's content, or None where it is gone. Parameters and errors are those of `fetch`."""
         try:
-            return self.fetch(path).read_bytes()
+            return self.fetch(path, node).read_bytes()
         except FileNotFoundError:
             return None
 
-    def fetch(self, path: str) -> Path:
-        """Where the file can be read: where it lies or, of one that is in the bucket only, where a copy lies for now.
+    def fetch(self, path: str, node: str | None = None) -> Path:
+        """Where the file can be read: where it lies or, of one that lies elsewhere, where a copy lies for now.
 
         A file that is nowhere is where it would lie.
 
+        Args:
+            path: Below the media folder.
+            node: On whose disk its row says that it lies; None: it does not say.
+
         Raises:
-            UnavailableError: the bucket cannot be read now.
+            UnavailableError: neither the node nor the bucket that may have it can be read now.
             ValueError: the path leads out of the media folder.
         """
-        target = self.locate(path)
-        if self._bucket is None or target.exists():
+        target, fault = self.locate(path), None
+        if target.exists():
             return target
-        fetched = self.locate(f"{FETCHED}/{path}")
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(fetched)  # it was wanted just now; unlike `touch`, makes no empty one where it was just forgotten
-            return fetched
-        return fetched if self._bucket.get(path, fetched) else target
+        # The node before the bucket: it may have a newer one, and is nearer.
+        if self._nodes is not None and node != self.node:
+            try:
+                if self._nodes.get(path, node, self._copies):
+                    return self._copies.locate(path)
+            except UnavailableError as error:
+                fault = error
+        if self._copies.want(path):
+            return self._copies.locate(path)
+        if self._bucket is not None and self._bucket.get(path, node, self._copies):
+            return self._copies.locate(path)
+        if fault is not None:
+            raise fault
+        return target
 
     def forget_fetched(self, before_s: float) -> None:
-        """Delete copies that nobody has wanted since then."""
-        for file in list((self._folder / FETCHED).rglob("*")):
-            with contextlib.suppress(FileNotFoundError):  # a draft got its name meanwhile
-                if file.is_file() and file.stat().st_mtime < before_s:
-                    self.remove([str(file.relative_to(self._folder))])
+        """Delete copies that nobody has wanted since then, and some where they take too much."""
+        self._copies.forget(before_s)
 
     def locate(self, path: str) -> Path:
         """Where on disk it lies.
@@ -121,6 +155,7 @@ class Media:
         for path in paths:
             target = self.locate(path)
             target.unlink(missing_ok=True)
+            self._copies.remove(path)
             for folder in target.parents:
                 if folder == self._folder.resolve() or not folder.is_relative_to(self._folder.resolve()):
                     break
@@ -138,6 +173,11 @@ def event_snapshot_path(event_id: str, started_at: float) -> str:
 def plain_snapshot_path(snapshot: str) -> str:
     """Where the same picture without the box goes."""
     return snapshot.removesuffix(".jpg") + "-plain.jpg"
+
+
+def snapshot_files(path: str) -> list[str]:
+    """An event's pictures: with the box and without."""
+    return [path, plain_snapshot_path(path)]
 
 
 def kept_frame_path(camera_id: int, captured_at: float) -> str:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from core.errors import CamrecError
+from core.settings import Settings
 
 KEY_BYTES = 32
 
@@ -20,13 +21,27 @@ KEY_BYTES = 32
 class Secrets:
     """Encrypts, decrypts and derives, from ``secret.key`` in the data folder (made at first use, mode 0600)."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, given: str | None = None) -> None:
+        """Read the key, or make it.
+
+        Args:
+            data_dir: The data folder.
+            given: Content of the file, as another machine of the installation has it; None: made at random.
+
+        Raises:
+            CamrecError: the file cannot be read or made, is no key, or is another one than the given.
+        """
         self._path = data_dir / "secret.key"
         try:
-            self._root = _load_or_create(self._path)
+            self._root = _load_or_create(self._path, _key(given, "CAMREC_SECRET_KEY") if given else None)
         except OSError as error:
             raise CamrecError(f"The key {self._path} cannot be read or made: {error.strerror}.") from error
         self._fernet = Fernet(base64.urlsafe_b64encode(self.derive("camera-urls")))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Secrets:
+        """Those of this machine's installation."""
+        return cls(settings.data, None if settings.secret_key is None else settings.secret_key.get_secret_value())
 
     def derive(self, purpose: str) -> bytes:
         """32 bytes for one purpose, by HKDF-SHA256 (RFC 5869)."""
@@ -50,28 +65,42 @@ class Secrets:
             return self._fernet.decrypt(token.encode()).decode()
         except InvalidToken:
             raise CamrecError(
-                f"A camera URL was encrypted with another key than {self._path}. "
-                "Put the key of this database back, or enter the camera's URL again."
+                f"A camera URL was encrypted with another key than {self._path}. Put the key of this database back "
+                "(that of the first machine where there are several: CAMREC_SECRET_KEY), or enter the URL again."
             ) from None
 
 
-def _load_or_create(path: Path) -> bytes:
+def _load_or_create(path: Path, given: bytes | None) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        key = base64.urlsafe_b64decode(path.read_bytes())
+        text = path.read_bytes()
     except FileNotFoundError:
         # Written whole under another name and linked: two processes that start together agree on one key.
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)))
+            file.write(base64.urlsafe_b64encode(given or secrets.token_bytes(KEY_BYTES)))
         try:
             os.link(draft, path)
         except FileExistsError:
             pass
         finally:
             draft.unlink()
-        key = base64.urlsafe_b64decode(path.read_bytes())
+        text = path.read_bytes()
+    key = _key(text, str(path))
+    if given is not None and key != given:
+        raise CamrecError(
+            f"CAMREC_SECRET_KEY is another key than that in {path}: all machines of an installation have the same. "
+            "Remove the file if the setting is right."
+        )
+    return key
+
+
+def _key(text: str | bytes, where: str) -> bytes:
+    try:
+        key = base64.urlsafe_b64decode(text.strip())
+    except ValueError:
+        key = b""
     if len(key) != KEY_BYTES:
-        raise CamrecError(f"{path} is not a key of this program: {KEY_BYTES} bytes expected, {len(key)} found.")
+        raise CamrecError(f"{where} is not a key of this program: {KEY_BYTES} bytes in base64 are expected.")
     return key

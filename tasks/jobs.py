@@ -27,7 +27,7 @@ _DAY_S = 86_400.0
 
 @app.task(name="jobs.expire_media", acks_late=True)
 def expire_media() -> dict[str, int]:
-    """Delete media of this machine, events and sightings that are older, or more, than settings and rules say."""
+    """Delete media of this machine, events, motion and sightings, where settings and rules say it is time."""
     settings = get_settings()
     database = Database(settings)
     try:
@@ -46,17 +46,17 @@ def forget_cameras() -> int:
     database = Database(settings)
     try:
         with connect_redis(settings) as client:
-            return forget_removed_cameras(client, CameraStore(database, Secrets(settings.data)).versions)
+            return forget_removed_cameras(client, CameraStore(database, Secrets.of(settings)).versions)
     finally:
         database.close()
 
 
 def expire(settings: Settings, database: Database, now: float) -> dict[str, int]:
     """One bounded pass of retention."""
-    media, clock = Media(settings.media_dir), SystemClock()
+    media, clock = Media(settings.media_dir, settings.node), SystemClock()
     end = clock.monotonic() + PASS_S
     one_pass = RetentionPass(settings, database, media, settings.node)
-    removed = {"events": one_pass.expire_events(now), "sightings": 0}
+    removed = {"events": one_pass.expire_events(now), "motion": one_pass.expire_motion(now), "sightings": 0}
     removed |= one_pass.run(now)
     identities = IdentityStore(database)
     while clock.monotonic() < end:

@@ -24,16 +24,21 @@ log = logging.getLogger(__name__)
 MOST_FILES = 200
 """Bounds one step of a pass."""
 PASS_S = 50.0
-FETCHED_S = 3600.0
-"""What was fetched from the bucket stays on disk so long after it was wanted last."""
 
 _at_work = threading.Lock()
 
 
 @app.task(name="objects.follow", acks_late=True)
 def follow() -> None:
-    """Copy what is due, let go of local files whose time is over, delete copies whose owner is gone."""
+    """Look after the media of this machine, unless its `camrec media` does."""
     settings = get_settings()
+    if settings.node_url is None:
+        copy_media(settings)
+
+
+def copy_media(settings: Settings) -> None:
+    """One bounded pass over the media of this machine: copy what is due, let go of local files whose time is over.
+    And delete copies whose owner is gone."""
     objects = ObjectStore.of(settings)
     # A pass may last longer than the schedule: two would copy the same files, and leave no thread for clips.
     if objects is None or not _at_work.acquire(blocking=False):
@@ -46,7 +51,7 @@ def follow() -> None:
 
 def _pass(settings: Settings, objects: ObjectStore) -> None:
     clock = SystemClock()
-    database, media = Database(settings), Media(settings.media_dir)
+    database, media = Database(settings), Media(settings.media_dir, settings.node)
     archive = ObjectArchive(settings, database, media, objects)
     try:
         end_s = clock.monotonic() + PASS_S
@@ -54,7 +59,6 @@ def _pass(settings: Settings, objects: ObjectStore) -> None:
             steps = (archive.upload, archive.evict, lambda _, limit: archive.delete_orphans(limit))
             if not sum(step(clock.now(), MOST_FILES) for step in steps):
                 break
-        media.forget_fetched(clock.now() - FETCHED_S)
         _say(settings, archive, clock.now(), None)
     except UnavailableError as error:
         log.warning("media wait to be copied: %s", error)
@@ -68,6 +72,6 @@ def _say(settings: Settings, archive: ObjectArchive, now: float, fault: str | No
     try:
         said = {"at": now, "fault": fault, "backlog": archive.backlog(now), "stored_bytes": archive.stored_bytes()}
         with connect_redis(settings) as client:
-            client.set(keys.OBJECTS, json.dumps(said))
+            client.hset(keys.OBJECTS, settings.node, json.dumps(said))
     except (redis.RedisError, UnavailableError) as error:
         log.debug("state of object storage not told: %s", error)

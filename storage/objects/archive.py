@@ -16,7 +16,8 @@ from sqlalchemy import String as Text
 
 from core.settings import Settings
 from storage.database import Database
-from storage.media import Media, clip_files, plain_snapshot_path
+from storage.media import Media, clip_files, snapshot_files
+from storage.media_removals import lies_on
 from storage.models import ClipRow, EventRow, MediaObjectRow, SegmentRow
 from storage.objects.store import ObjectStore
 
@@ -41,7 +42,7 @@ def is_away(path: Any) -> ColumnElement[bool]:
 
 
 class ObjectArchive:
-    """Copies media into the bucket."""
+    """Copies the media of this machine into the bucket."""
 
     def __init__(self, settings: Settings, database: Database, media: Media, objects: ObjectStore) -> None:
         self._settings, self._database, self._media, self._objects = settings, database, media, objects
@@ -71,13 +72,19 @@ class ObjectArchive:
         if self._settings.s3_local_days is None:
             return 0
         before_s = now - self._settings.s3_local_days * _DAY_S
-        made_anew = exists().where(
-            MediaObjectRow.kind == "clip",
-            ClipRow.id == MediaObjectRow.owner,
-            ClipRow.changed_at > MediaObjectRow.stored_at,
-        )
+        made_anew = [
+            exists().where(
+                MediaObjectRow.kind == kind,
+                row.id == MediaObjectRow.owner,
+                row.changed_at > MediaObjectRow.stored_at,
+            )
+            for kind, row in (("clip", ClipRow), ("event", EventRow))
+        ]
         query = select(MediaObjectRow.path).where(
-            MediaObjectRow.state == STORED, MediaObjectRow.stored_at < before_s, ~made_anew
+            MediaObjectRow.state == STORED,
+            MediaObjectRow.stored_at < before_s,
+            lies_on(self._media.node, MediaObjectRow.node),
+            *(~one for one in made_anew),
         )
         with self._database.read() as session:
             paths = list(session.scalars(query.order_by(MediaObjectRow.stored_at).limit(limit)))
@@ -115,7 +122,7 @@ class ObjectArchive:
         return len(paths)
 
     def backlog(self, now: float, most: int = 1000) -> int:
-        """How many clips, events and recordings wait to be copied, counted up to ``most``."""
+        """How many clips, events and recordings of this machine wait to be copied, counted up to ``most``."""
         return sum(1 for _ in islice(self._due(now, most), most))
 
     def stored_bytes(self) -> int:
@@ -131,9 +138,12 @@ class ObjectArchive:
         clips = clips.order_by(ClipRow.changed_at)
         yield from self._without_copy("clip", ClipRow, clips, limit, clip_files, of_this_one)
         events = select(EventRow.id, EventRow.snapshot.label("path"))
-        # A picture of an event that goes on may still be exchanged for a better one.
+        # A picture of an event that goes on may still be exchanged for a better one, seldom that of one that has ended.
+        unchanged = (MediaObjectRow.stored_at >= EventRow.changed_at) | (MediaObjectRow.state != STORED)
         events = events.where(EventRow.snapshot.is_not(None), EventRow.ended_at.is_not(None))
-        yield from self._without_copy("event", EventRow, events.order_by(EventRow.changed_at), limit, _snapshots)
+        yield from self._without_copy(
+            "event", EventRow, events.order_by(EventRow.changed_at), limit, snapshot_files, unchanged
+        )
         days = self._settings.s3_segments_days
         if days is not None:
             segments = select(SegmentRow.id, SegmentRow.path).where(SegmentRow.ended_at < now - days * _DAY_S)
@@ -142,22 +152,24 @@ class ObjectArchive:
     def _without_copy(self, kind: str, row: Any, query: Any, limit: int, files: Any, *counts: Any) -> Iterator[Due]:
         has_copy = exists().where(MediaObjectRow.kind == kind, MediaObjectRow.owner == cast(row.id, Text), *counts)
         with self._database.read() as session:
-            found = session.execute(query.where(~has_copy).limit(limit)).all()
+            found = session.execute(query.where(~has_copy, lies_on(self._media.node, row.node)).limit(limit)).all()
         for owner, path in found:
             yield Due(kind, str(owner), files(path))
 
     def _copy(self, due: Due, path: str, now: float) -> MediaObjectRow:
         try:
             size_bytes, state = self._objects.put(path, self._media.locate(path)), STORED
-        except FileNotFoundError:  # e.g. on another machine's disk, or older than plain pictures
+        except FileNotFoundError:  # e.g. older than plain pictures
             size_bytes, state = 0, MISSING
         return MediaObjectRow(
-            path=path, kind=due.kind, owner=due.owner, size_bytes=size_bytes, state=state, stored_at=now
+            path=path,
+            kind=due.kind,
+            owner=due.owner,
+            size_bytes=size_bytes,
+            state=state,
+            stored_at=now,
+            node=self._media.node,
         )
-
-
-def _snapshots(path: str) -> list[str]:
-    return [path, plain_snapshot_path(path)]
 
 
 def _itself(path: str) -> list[str]:

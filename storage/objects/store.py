@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +16,7 @@ from obstore.store import S3Store
 from core.errors import BadSettingError, UnavailableError
 from core.redact import redact
 from core.settings import Settings
+from storage.fetched import FetchedCopies
 
 TIMEOUT_S = 60
 RETRY_S = 5
@@ -80,31 +79,20 @@ class ObjectStore:
             raise UnavailableError(f"{path} has {size_bytes} bytes here and {there} in bucket {self._where}.")
         return there
 
-    def get(self, path: str, target: Path) -> bool:
-        """Copy an object into a file, which appears when it is whole; False: there is no such object.
+    def get(self, path: str, node: str | None, copies: FetchedCopies) -> bool:  # noqa: ARG002  # it holds those of all
+        """Copy an object into a passing file; False: there is no such object.
 
         Raises:
             UnavailableError: the bucket cannot be read now, or the disk not written.
         """
-        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            with self._told():
-                try:
-                    found = obstore.get(self._store, path)
-                except FileNotFoundError as error:
-                    if NO_SUCH_OBJECT not in str(error):
-                        raise
-                    return False
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with draft.open("wb") as file:
-                    for chunk in found.stream():
-                        file.write(chunk)
-            draft.replace(target)
-        except OSError as error:
-            raise UnavailableError(f"{target} cannot be written: {error.strerror}.") from error
-        finally:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
+        with self._told():
+            try:
+                found = obstore.get(self._store, path)
+            except FileNotFoundError as error:
+                if NO_SUCH_OBJECT not in str(error):
+                    raise
+                return False
+            copies.write(path, int(found.meta["size"]), map(bytes, found.stream()))
         return True
 
     def delete(self, paths: Sequence[str]) -> None:

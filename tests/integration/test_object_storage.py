@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
 from app.api.factory import create_app
+from core.clock import SystemClock
 from core.errors import BadSettingError, UnavailableError
 from core.settings import Settings, get_settings, load_settings
 from storage.backup.media_list import list_media
@@ -30,6 +31,7 @@ from storage.media import Media, clip_files, clip_path, plain_snapshot_path
 from storage.models import ClipRow, MediaObjectRow
 from storage.objects.archive import ObjectArchive
 from storage.objects.store import ObjectStore
+from storage.open_media import open_media
 from storage.recordings_check import check_recordings
 from storage.retention import passes
 from storage.retention.passes import RetentionPass
@@ -106,12 +108,12 @@ class Site:
         self.settings = settings
         self.database = Database(settings)
         self.database.migrate()
-        self.media = Media(settings.media_dir)
+        self.media = Media(settings.media_dir, settings.node)
         objects = ObjectStore.of(settings)
         assert objects is not None
         self.objects = objects
         self.archive = ObjectArchive(settings, self.database, self.media, objects)
-        self.now = time.time()
+        self.now = time.time() + 30  # later than the stamps of what is put in
         self.camera = CameraStore(self.database, Secrets(settings.data)).add(Camera(0, "gate", "rtsp://192.0.2.1/"))
         self.event = an_event(self.camera.id, self.now - 100)
         self.snapshot = f"events/{self.event.id}.jpg"
@@ -230,7 +232,7 @@ def test_a_clip_that_is_made_anew_is_copied_anew_before_it_leaves_the_disk(site:
     clips.done("a", site.clip_path, 600, ())
     assert site.archive.upload(site.now + 20, 100) == 2
     assert site.archive.evict(site.now + 21, 100) == 2
-    assert Media(site.settings.media_dir, site.objects).read(site.clip_path) == b"longer" * 100
+    assert open_media(site.settings, Secrets.of(site.settings), SystemClock()).read(site.clip_path) == b"longer" * 100
 
 
 def test_an_owner_half_of_whose_files_are_copied_is_due(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +306,7 @@ def test_a_bucket_that_is_not_there_is_no_bucket_without_the_files(site: Site, b
     with pytest.raises(UnavailableError, match=said):
         archive.delete_orphans(100)
     with pytest.raises(UnavailableError, match=said):
-        Media(site.settings.media_dir, wrong).fetch(site.snapshot)
+        Media(site.settings.media_dir, bucket=wrong).fetch(site.snapshot)
     assert site.archive.delete_orphans(100) == 2, "copies to be deleted are not forgotten"
     assert site.archive.upload(site.now, 100) == 2, "new files are not taken for missing"
     assert in_bucket(["events/new.jpg"])[0] in bucket.names()

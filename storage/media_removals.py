@@ -1,0 +1,64 @@
+"""Files whose rows are gone, on the disks of whichever machines: noted as the rows go, deleted by each machine.
+
+Who deletes rows may be another machine than the one that has the files, and that one may be off for a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from storage.database import Database
+from storage.media import Media
+from storage.models import MediaRemovalRow
+
+BATCH = 500
+_COLUMNS = ["node", "path"]
+
+
+def note_removals(session: Session, files: Iterable[tuple[str | None, str]]) -> None:
+    """Have files deleted, by node and path. Those of no known node are left to who deletes their rows."""
+    rows = [{"node": node, "path": path} for node, path in dict.fromkeys(files) if node is not None]
+    if rows:
+        session.execute(_insert(session).on_conflict_do_nothing(), rows)
+
+
+def note_selected_removals(session: Session, files: Select[Any, Any]) -> None:
+    """As `note_removals`, of what a query with a condition gives: a camera has hundreds of thousands of files."""
+    session.execute(_insert(session).from_select(_COLUMNS, files).on_conflict_do_nothing())
+
+
+def cancel_removals(session: Session, node: str | None, paths: Iterable[str]) -> None:
+    """A node has written these anew."""
+    session.execute(delete(MediaRemovalRow).where(MediaRemovalRow.node == node, MediaRemovalRow.path.in_(list(paths))))
+
+
+def remove_noted(database: Database, media: Media, node: str) -> int:
+    """Delete at most `BATCH` files of this machine that were noted; returns how many.
+
+    Raises:
+        UnavailableError: the database cannot be used now.
+        OSError: a file cannot be deleted; it stays noted.
+    """
+    query = select(MediaRemovalRow.path).where(MediaRemovalRow.node == node).limit(BATCH)
+    with database.read() as session:
+        paths = list(session.scalars(query))
+    if paths:
+        media.remove(paths)
+        with database.write() as session:
+            cancel_removals(session, node, paths)
+    return len(paths)
+
+
+def lies_on(node: str | None, column: Any) -> ColumnElement[bool]:
+    """SQL: whether a row's file lies on this machine; of those that do not say, it is taken for granted."""
+    return or_(column == node, column.is_(None))
+
+
+def _insert(session: Session) -> Any:
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    return (sqlite.insert if is_sqlite else postgresql.insert)(MediaRemovalRow)
