@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from typing import cast
 
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.error import FFmpegError
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from capture.hardware import context_for
 from capture.motion import GreyPicture
 from core.types import Picture
+
+log = logging.getLogger(__name__)
+
+MOST_FAILURES = 3
+"""Packets in a row that the hardware cannot decode: then it is not the packets."""
 
 _LUMA_FIRST = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv21"})
 """Formats whose first plane is one byte of luma for each pixel."""
@@ -23,12 +32,24 @@ class CorruptError(Exception):
 
 
 class Decoder:
-    """Decodes one stream in the calling thread: cameras are many, so threads within one decoder only cost memory."""
+    """Decodes one stream in the calling thread: cameras are many, so threads within one decoder only cost memory.
 
-    def __init__(self, stream: VideoStream) -> None:
+    Hardware decodes streams of which all packets are; for key frames alone it would hold memory and save nothing.
+    """
+
+    def __init__(self, stream: VideoStream, hardware: HWAccel | None = None) -> None:
+        """For an open stream.
+
+        Args:
+            stream: whose packets come.
+            hardware: what is to decode it; None, and where it fails: software.
+        """
         self._context = stream.codec_context
         self._context.thread_type = "NONE"
         self._context.thread_count = 1
+        self._hardware = hardware
+        self._by_hardware: VideoCodecContext | None = None
+        self._failures = 0
         # One for each format: a scaler that changes it is set up anew.
         self._to_bgr, self._to_grey = VideoReformatter(), VideoReformatter()
 
@@ -38,10 +59,15 @@ class Decoder:
         Raises:
             CorruptError: it, or a picture of it, is damaged.
         """
+        context = self._hardware_context() or self._context
         try:
-            return _sound(self._context.decode(packet))
+            frames = _sound(context.decode(packet))
         except FFmpegError as error:
+            self._note_failure(str(error.strerror))
             raise CorruptError(str(error.strerror)) from None
+        if frames:
+            self._failures = 0
+        return frames
 
     def decode_alone(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         """The picture of a key frame of which no successor is decoded, without waiting for the next one.
@@ -49,6 +75,7 @@ class Decoder:
         Raises:
             CorruptError: it is damaged.
         """
+        self._by_hardware = None  # its memory is for streams that need it
         # A decoder that expects B-frames holds pictures back; draining hands them out, and ends its sequence.
         try:
             return _sound([*self._context.decode(packet), *self._context.decode(None)])[-1:]
@@ -56,6 +83,24 @@ class Decoder:
             raise CorruptError(str(error.strerror)) from None
         finally:
             self._context.flush_buffers()
+
+    def _hardware_context(self) -> VideoCodecContext | None:
+        if self._hardware is not None and self._by_hardware is None:
+            try:
+                self._by_hardware = context_for(self._context, self._hardware)
+            except (FFmpegError, NotImplementedError) as error:
+                self._give_hardware_up(str(getattr(error, "strerror", None) or error))
+        return self._by_hardware
+
+    def _note_failure(self, reason: str) -> None:
+        self._failures += 1
+        if self._by_hardware is not None and self._failures >= MOST_FAILURES:
+            self._give_hardware_up(reason)
+
+    def _give_hardware_up(self, reason: str) -> None:
+        log.warning("The stream is decoded by software: the hardware failed: %s", reason)
+        self._hardware = self._by_hardware = None
+        self._failures = 0
 
     def luma(self, frame: VideoFrame) -> GreyPicture:
         """Decoded frame → (height, width) uint8; of planar YUV, as nearly all cameras send it, without a copy."""

@@ -17,6 +17,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from capture.reasons import Reason, classify
+from capture.recorder.bitstream import FIRST_HEADER_BYTES, HEAD_BYTES, is_annex_b, is_of_other_codec
 from capture.stream_options import HLS_READ_TIMEOUT_S, SOCKET_TIMEOUT_S, Opening, opening
 from core.errors import CamrecError
 from core.redact import redact
@@ -70,6 +71,10 @@ class Stream:
         self._got_packets = False
         self._has_clock = not self.is_still and (self.is_finite or self._container.format.name not in _NO_CLOCK_FORMATS)
         self._time_base_s = float(self.video.time_base or 0)
+        self._video_index = self.video.index
+        self._may_change_codec = self.video.codec_context.name in {"h264", "hevc"} and is_annex_b(
+            self.video.codec_context.extradata
+        )
 
     def seconds(self, timestamp: int | None) -> float | None:
         """A timestamp of a packet or frame in seconds; None where it has none, or the stream's mean nothing."""
@@ -108,12 +113,21 @@ class Stream:
         try:
             for packet in self._container.demux(*wanted):
                 if packet.size:  # the empty one at the end would flush a decoder
+                    if self._has_changed_codec(packet):
+                        raise StreamError(Reason.NO_FRAMES, "The camera has changed its codec.")
                     self._got_packets = True
                     yield packet
         except FFmpegError as error:
             raise self._error(error, reading=True) from None
         if not (self._got_packets and (self.is_finite or self.is_still)):
             raise StreamError(Reason.NO_FRAMES, "The camera closed the connection.")
+
+    def _has_changed_codec(self, packet: Packet[Any]) -> bool:
+        if not self._may_change_codec or packet.stream_index != self._video_index:
+            return False
+        # The last picture before the change is glued to the first key frame after it.
+        head_bytes = HEAD_BYTES if packet.is_keyframe else FIRST_HEADER_BYTES
+        return is_of_other_codec(bytes(memoryview(packet)[:head_bytes]), self.video.codec_context.name)
 
     def close(self) -> None:
         """Disconnect."""

@@ -12,6 +12,7 @@ from core.types import Detection, Picture
 from inference.catalogue import ModelStore
 from inference.decoders.boxes import Boxes, as_keypoints, best_first, without_overlaps
 from inference.decoders.detectors import DETECTORS
+from inference.gpu import Gpu
 from inference.images import FloatArray, Placement, check_pictures
 from inference.manifest import ModelEntry
 from inference.opening import open_model
@@ -118,7 +119,7 @@ def build_detector(
     store: ModelStore,
     entry: ModelEntry,
     *,
-    gpu: int | None,
+    gpu: Gpu | None,
     threads: int,
     least_score: float = LEAST_SCORE,
     most_overlap: float = MOST_OVERLAP,
@@ -129,7 +130,7 @@ def build_detector(
     Args:
         store: the models on this machine.
         entry: of the manifest.
-        gpu: number of the GPU to run on; None: the CPU.
+        gpu: the GPU to run on; None: the CPU.
         threads: CPU threads for one batch.
         least_score: of what is found.
         most_overlap: intersection over union above which the worse of two boxes of a class goes.

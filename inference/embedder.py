@@ -9,6 +9,7 @@ import numpy as np
 from core.types import Picture
 from inference.catalogue import ModelStore
 from inference.decoders import embedding
+from inference.gpu import Gpu
 from inference.images import FloatArray, check_pictures
 from inference.manifest import ModelEntry
 from inference.opening import open_model
@@ -51,7 +52,7 @@ class Embedder:
         self.embed([np.zeros((64, 32, 3), np.uint8)])
 
 
-def build_embedder(store: ModelStore, kind: str, *, gpu: int | None, threads: int) -> Embedder:
+def build_embedder(store: ModelStore, kind: str, *, gpu: Gpu | None, threads: int) -> Embedder:
     """The model that is chosen for the role ``embedding`` of this kind of recognition.
 
     Raises:

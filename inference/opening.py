@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from inference.catalogue import ModelStore, UnfitModelError
+from inference.gpu import Gpu
 from inference.manifest import ModelEntry
 from inference.session import ModelSession, open_session
 
 
 def open_model(
-    store: ModelStore, entry: ModelEntry, decoders: Collection[str], *, gpu: int | None, threads: int
+    store: ModelStore, entry: ModelEntry, decoders: Collection[str], *, gpu: Gpu | None, threads: int
 ) -> ModelSession:
     """Load a model that is to be read by one of these decoders.
 

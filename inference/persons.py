@@ -9,6 +9,7 @@ from core.errors import CamrecError
 from core.types import Detection, Picture
 from inference.catalogue import ModelStore
 from inference.detector import LEAST_SCORE, Detector, build_detector
+from inference.gpu import Gpu
 from inference.roles import PERSON_LABELS
 
 PERSON = "person"
@@ -35,14 +36,14 @@ class PersonDetector:
 
 
 def build_person_detector(
-    store: ModelStore, kind: str, *, gpu: int | None, threads: int, least_score: float = LEAST_SCORE
+    store: ModelStore, kind: str, *, gpu: Gpu | None, threads: int, least_score: float = LEAST_SCORE
 ) -> PersonDetector:
     """The detector that is chosen for the role ``person`` of this kind of recognition.
 
     Args:
         store: the models on this machine.
         kind: of recognition, e.g. ``falls``.
-        gpu: number of the GPU to run on; None: the CPU.
+        gpu: the GPU to run on; None: the CPU.
         threads: CPU threads for one batch.
         least_score: of what is found.
 

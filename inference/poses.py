@@ -11,6 +11,7 @@ import numpy as np
 from core.types import Box, Picture
 from inference.catalogue import ModelStore
 from inference.decoders.poses import POSES
+from inference.gpu import Gpu
 from inference.images import FloatArray, Placement
 from inference.manifest import ModelEntry
 from inference.opening import open_model
@@ -78,7 +79,7 @@ class PoseEstimator:
         return cast("Picture", canvas), Placement((scale, scale), left, top)
 
 
-def build_pose_estimator(store: ModelStore, kind: str, *, gpu: int | None, threads: int) -> PoseEstimator:
+def build_pose_estimator(store: ModelStore, kind: str, *, gpu: Gpu | None, threads: int) -> PoseEstimator:
     """The model that is chosen for the role ``pose`` of this kind of recognition.
 
     Raises:

@@ -5,12 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import CamrecError
+from inference.agreement import MOST_DEVIATION, deviation, sample_input
+from inference.buckets import Part, buckets_to, in_buckets, of_size
+from inference.engines import engine_folder, sole_builder, tidy_engines
+from inference.gpu import (
+    CPU,
+    CUDA,
+    TENSORRT,
+    DeviceError,
+    Gpu,
+    Precision,
+    check_is_built_in,
+    cuda_provider,
+    is_of_the_device,
+    tensorrt_provider,
+    unusable,
+)
+from inference.model_runs import noted_run
 
 _log = logging.getLogger(__name__)
 
@@ -19,22 +36,25 @@ Shape = tuple[int | None, ...]
 
 _SIZE_TYPES: dict[str, type[np.generic]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 
-_CUDA = "CUDAExecutionProvider"
-_CPU = "CPUExecutionProvider"
-
 
 class ModelError(CamrecError):
     """A model file is missing, broken or not of the shape that its decoder reads."""
 
 
-class DeviceError(CamrecError):
-    """The GPU that was asked for cannot be used."""
-
-
 class ModelSession:
     """One loaded model with one input, and perhaps one for the size of the picture. Safe for threads."""
 
-    def __init__(self, session: Any, path: Path) -> None:
+    def __init__(self, session: Any, path: Path, largest_batch: int | None = None) -> None:
+        """Of ONNX Runtime's session.
+
+        Args:
+            session: it.
+            path: what it was loaded from.
+            largest_batch: where batches are run in buckets, the largest of them; None: as they are.
+
+        Raises:
+            ModelError: its inputs are others.
+        """
         inputs = session.get_inputs()
         sizes = [node for node in inputs if len(node.shape) == 2 and node.shape[1] == 2 and node.type in _SIZE_TYPES]
         pictures = [node for node in inputs if node not in sizes]
@@ -49,10 +69,11 @@ class ModelSession:
         self.input_shape = _shape_of(pictures[0])
         self._size = None if not sizes else (sizes[0].name, _SIZE_TYPES[sizes[0].type])
         self.output_shapes = tuple(_shape_of(o) for o in session.get_outputs())
-        self.on_gpu = session.get_providers()[0] == _CUDA
+        self.on_gpu = session.get_providers()[0] in {CUDA, TENSORRT}
         self.input_type = np.dtype(_numpy_type(path, pictures[0].type))
-        self._input_name = pictures[0].name
-        self._runs_singly = self.input_shape[0] == 1
+        self.input_name = pictures[0].name
+        # What does not grow with the batch, e.g. a list of all that was found, cannot be cut to it again.
+        self._largest_batch = largest_batch if all(shape and shape[0] is None for shape in self.output_shapes) else None
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -60,7 +81,7 @@ class ModelSession:
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, batch: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """Run a batch of any size; a model with a static batch of one is run once for each item.
+        """Run a batch of any size; a model with a static batch is run once for each part of that size.
 
         Args:
             batch: (N, …) of the model's input type.
@@ -70,30 +91,55 @@ class ModelSession:
 
         Raises:
             ModelError: the batch does not fit the model's input.
+            DeviceError: the GPU failed.
         """
         self._check(batch.shape)
-        if not self._runs_singly or len(batch) == 1:
-            return cast("list[npt.NDArray[Any]]", self._session.run(None, self._feed(batch)))
-        singly = [self._session.run(None, self._feed(batch[i : i + 1])) for i in range(len(batch))]
-        return [np.concatenate(outputs) for outputs in zip(*singly, strict=True)]
+        results = [self._run(batch[part.start : part.stop], part.size) for part in self._parts(len(batch))]
+        return results[0] if len(results) == 1 else [np.concatenate(outputs) for outputs in zip(*results, strict=True)]
+
+    @property
+    def takes_one_size(self) -> bool:
+        """It has one input, of which at most the batch is free."""
+        return self._size is None and None not in self.input_shape[1:]
+
+    def _parts(self, items: int) -> list[Part]:
+        static = self.input_shape[0]
+        if static is not None:
+            return of_size(items, static)
+        return [Part(0, items, items)] if self._largest_batch is None else in_buckets(items, self._largest_batch)
+
+    def _run(self, batch: npt.NDArray[Any], size: int) -> list[npt.NDArray[Any]]:
+        items = len(batch)
+        if items < size:
+            batch = np.concatenate([batch, np.zeros((size - items, *batch.shape[1:]), batch.dtype)])
+        try:
+            with noted_run(self.path.stem, items):
+                outputs: list[npt.NDArray[Any]] = self._session.run(None, self._feed(batch))
+        except Exception as error:
+            if self.on_gpu and is_of_the_device(error):
+                raise DeviceError(f"{self.path.name} failed on the GPU: {_first_line(error)}") from error
+            raise
+        return outputs if items == size else [output[:items] for output in outputs]
 
     def _feed(self, batch: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
         """A model that asks for the size of the picture gets that of its input (NCHW): boxes are in its pixels then."""
-        feed = {self._input_name: batch}
+        feed = {self.input_name: batch}
         if self._size is not None:
             name, size_type = self._size
             feed[name] = np.tile(np.array([batch.shape[3], batch.shape[2]], size_type), (len(batch), 1))
         return feed
 
     def warm_up(self, *free: int) -> None:
-        """Run once on zeros, so that the first real batch does not pay for memory plans and GPU kernels.
+        """Run on zeros, so that the first real batches do not pay for memory plans and GPU kernels.
 
         Args:
-            free: sizes for the input's free dimensions, in order; the batch is 1.
+            free: sizes for the input's free dimensions, in order; the batch is 1, on a GPU each bucket.
         """
-        sizes = iter(free)
-        shape = [1 if i == 0 else size or next(sizes) for i, size in enumerate(self.input_shape)]
-        self.run(np.zeros(shape, self.input_type))
+        rest = iter(free)
+        sizes = [size or next(rest) for size in self.input_shape[1:]]
+        is_bucketed = self._largest_batch is not None and self.input_shape[0] is None
+        for batch in buckets_to(self._largest_batch or 1) if is_bucketed else [1]:
+            self.run(np.zeros((batch, *sizes), self.input_type))
 
     def _check(self, shape: tuple[int, ...]) -> None:
         expected = (None, *self.input_shape[1:])
@@ -106,7 +152,7 @@ class ModelSession:
 def open_session(
     path: Path,
     *,
-    gpu: int | None,
+    gpu: Gpu | None,
     threads: int,
     input_shape: Sequence[int | None] | None = None,
     output_shape: Sequence[int | None] | None = None,
@@ -115,7 +161,7 @@ def open_session(
 
     Args:
         path: the ONNX file.
-        gpu: number of the GPU to run on; None: the CPU.
+        gpu: the GPU to run on; None: the CPU.
         threads: CPU threads for one run.
         input_shape: what the caller feeds, None where it may be anything.
         output_shape: what the caller decodes, of the first output.
@@ -124,13 +170,72 @@ def open_session(
         ModelError: the file is missing, is no ONNX model or has other shapes.
         DeviceError: the GPU was asked for and ONNX Runtime cannot run on it.
     """
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
-
     if not path.is_file():
         raise ModelError(
             f"No model file {path}. `camrec models list` shows what is there, `camrec models pull` fetches."
         )
+    model = _load(path, threads, None, [CPU]) if gpu is None else _load_on_gpu(path, threads, gpu)
+    _expect(path, "an input", input_shape, model.input_shape)
+    _expect(path, "an output", output_shape, model.output_shapes[0])
+    _log.info("%s runs on %s, %d threads", path.name, "the CPU" if gpu is None else f"GPU {gpu.number}", threads)
+    if model.input_shape[0] == 1:
+        _log.info("%s has a static batch of 1: the frames of a batch are run one after another", path.name)
+    return model
+
+
+def same_results(reference: ModelSession, candidate: ModelSession) -> bool:
+    """Whether the candidate, of half precision, may stand for the reference; logged where it may not."""
+    shape = [size or 1 for size in reference.input_shape]
+    found = deviation(reference, candidate, sample_input(shape, reference.input_type))
+    if found <= MOST_DEVIATION:
+        return True
+    _log.warning(
+        "%s runs in fp32: in fp16 its outputs differ by %.2g of their largest value, at most %.2g is allowed",
+        reference.path.name,
+        found,
+        MOST_DEVIATION,
+    )
+    return False
+
+
+def _load_on_gpu(path: Path, threads: int, gpu: Gpu) -> ModelSession:
+    providers = [cuda_provider(gpu), CPU]
+    if gpu.provider == "cuda":
+        return _load(path, threads, gpu, providers)
+    reference = _load(path, threads, None, [CPU])
+    if not reference.takes_one_size:
+        # TensorRT would build an engine, for a minute, at each new size.
+        _log.info("%s takes pictures of any size: it runs by CUDA in place of TensorRT", path.name)
+        return _load(path, threads, gpu, providers)
+    model = _load_by_tensorrt(reference, threads, gpu, gpu.precision)
+    if gpu.precision == "fp16" and not same_results(reference, model):
+        model = _load_by_tensorrt(reference, threads, gpu, "fp32")
+    if gpu.engines is not None:
+        tidy_engines(gpu.engines)
+    return model
+
+
+def _load_by_tensorrt(reference: ModelSession, threads: int, gpu: Gpu, precision: Precision) -> ModelSession:
+    import onnxruntime
+
+    path = reference.path
+    folder = None if gpu.engines is None else engine_folder(gpu.engines, path, precision, onnxruntime.__version__)
+    sizes = [size for size in reference.input_shape[1:] if size is not None]
+    first = tensorrt_provider(
+        gpu, precision, folder, reference.input_name, sizes, has_free_batch=reference.input_shape[0] is None
+    )
+    _log.info("%s: its TensorRT engine is loaded; where there is none yet, that takes minutes", path.name)
+    with sole_builder(folder):
+        return _load(path, threads, gpu, [first, cuda_provider(gpu), CPU])
+
+
+def _load(path: Path, threads: int, gpu: Gpu | None, providers: Sequence[Any]) -> ModelSession:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    if gpu is not None:
+        check_is_built_in(onnxruntime, gpu)
+        onnxruntime.preload_dlls()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
@@ -138,8 +243,10 @@ def open_session(
     # Several sessions share the cores: a thread that spins while it waits takes them from the one that works.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=_providers(onnxruntime, gpu))
+        # Without its own fall back, which would go on by CPU after the first failure of the GPU, and only print so.
+        session = onnxruntime.InferenceSession(path, options, providers=list(providers), enable_fallback=False)
     except (
+        errors.EPFail,
         errors.Fail,
         errors.InvalidArgument,
         errors.InvalidGraph,
@@ -149,20 +256,17 @@ def open_session(
     ) as error:
         # Whoever sees health sees the text: file names do, paths are nobody's business.
         found = _first_line(error).replace(str(path), path.name)
+        if gpu is not None and is_of_the_device(error):
+            raise DeviceError(f"{path.name} cannot be loaded on GPU {gpu.number}: {found}") from error
         raise ModelError(f"{path.name} cannot be loaded: expected an ONNX model, found {found}") from error
-    if gpu is not None and session.get_providers()[0] != _CUDA:
-        raise DeviceError(
-            f"GPU {gpu} was asked for, but ONNX Runtime fell back to {session.get_providers()[0]}: it could not load "
-            "CUDA, cuDNN or the device. Install the CUDA and cuDNN libraries that onnxruntime-gpu names, check the "
-            "number with `nvidia-smi -L`, or unset CAMREC_GPU to run on the CPU."
-        )
-    model = ModelSession(session, path)
-    _expect(path, "an input", input_shape, model.input_shape)
-    _expect(path, "an output", output_shape, model.output_shapes[0])
-    _log.info("%s runs on %s, %d threads", path.name, f"GPU {gpu}" if model.on_gpu else "the CPU", threads)
-    if model.input_shape[0] == 1:
-        _log.info("%s has a static batch of 1: the frames of a batch are run one after another", path.name)
-    return model
+    except (RuntimeError, ValueError) as error:  # of a provider that cannot be set up
+        if gpu is None:
+            raise
+        raise unusable(gpu, providers[0][0], "refused it") from error
+    found = session.get_providers()[0]
+    if gpu is not None and found != providers[0][0]:  # it only logs that a provider does not load, and takes the next
+        raise unusable(gpu, providers[0][0], f"fell back to {found}")
+    return ModelSession(session, path, None if gpu is None else gpu.largest_batch)
 
 
 def fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
@@ -170,20 +274,6 @@ def fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
     return len(shape) == len(expected) and all(
         a == b or a is None or b is None for a, b in zip(shape, expected, strict=True)
     )
-
-
-def _providers(onnxruntime: Any, gpu: int | None) -> list[Any]:
-    if gpu is None:
-        return [_CPU]
-    built_in = onnxruntime.get_available_providers()
-    if _CUDA not in built_in:
-        raise DeviceError(
-            f"GPU {gpu} was asked for, but this ONNX Runtime has only {', '.join(built_in)}. Install onnxruntime-gpu "
-            "in place of onnxruntime, or unset CAMREC_GPU to run on the CPU."
-        )
-    onnxruntime.preload_dlls()
-    # Lines of text differ in width: an exhaustive search for the best kernels would halt at each new one.
-    return [(_CUDA, {"device_id": gpu, "cudnn_conv_algo_search": "HEURISTIC"}), _CPU]
 
 
 def _expect(path: Path, what: str, expected: Sequence[int | None] | None, found: Shape) -> None:

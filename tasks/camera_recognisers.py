@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from core.errors import CamrecError
+from inference.gpu import DeviceError
 from storage.model_choices import Choice
 from tasks.recogniser_in_use import RecogniserInUse
 
@@ -31,11 +32,14 @@ class CameraRecognisers:
             choices: cameras that have chosen models, as they are now.
 
         Raises:
-            DeviceError: the GPU that was asked for cannot be used.
+            DeviceError: the GPU that was asked for cannot be used for the installation's models. Where it cannot for a
+                camera's own, only that camera waits.
         """
         self.kind = kind
         self.usual = make(NO_CHOICE)
         """For cameras that have chosen nothing."""
+        if isinstance(self.usual.failure, DeviceError):
+            raise self.usual.failure
         self.waiting: dict[int, str] = {}
         """Cameras whose choice cannot be used, and why; they go on with what they had, or with what all others have."""
         self._make = make

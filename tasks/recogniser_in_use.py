@@ -9,7 +9,6 @@ from typing import Protocol
 
 from core.errors import CamrecError
 from inference.recognisers import Recogniser
-from inference.session import DeviceError
 
 log = logging.getLogger(__name__)
 
@@ -26,26 +25,24 @@ class RecogniserInUse:
             kind: of recognition, for the log.
             build: a new recogniser of the models that there are now.
             models_state: changes whenever `build` would make another recogniser, or may succeed at last.
-
-        Raises:
-            DeviceError: the GPU that was asked for cannot be used.
         """
         self.kind = kind
         self.current: Recogniser | None = None
-        """None while a model is missing."""
-        self.missing: str | None = None
-        """Why there is none, with the command that helps."""
+        """None while a model is missing, or cannot be loaded on the device."""
+        self.failure: CamrecError | None = None
+        """Why there is none; its text holds what helps."""
         self._build = build
         self._models_state = models_state
         self._seen: Hashable = None
         self.refresh()
 
-    def refresh(self) -> None:
-        """Exchange the recogniser if the models have changed; where the new one fails, the old one stays.
+    @property
+    def missing(self) -> str | None:
+        """Why there is none, with the command that helps."""
+        return None if self.failure is None else str(self.failure)
 
-        Raises:
-            DeviceError: the GPU that was asked for cannot be used, and there is no old one.
-        """
+    def refresh(self) -> None:
+        """Exchange the recogniser if the models have changed; where the new one fails, the old one stays."""
         state = self._state()
         if state == self._seen:
             return
@@ -57,7 +54,7 @@ class RecogniserInUse:
         except CamrecError as error:
             self._fail(error)
             return
-        old, self.current, self.missing = self.current, recogniser, None
+        old, self.current, self.failure = self.current, recogniser, None
         if old is not None:
             log.info("%s: %s in place of %s", self.kind, recogniser.model, old.model)
 
@@ -71,9 +68,7 @@ class RecogniserInUse:
         if self.current is not None:
             log.error("%s goes on with %s: %s", self.kind, self.current.model, error)
             return
-        if isinstance(error, DeviceError):
-            raise error
-        self.missing = str(error)
+        self.failure = error
         log.error("model_missing: nothing is recognised for %s: %s", self.kind, error)
 
 

@@ -18,6 +18,7 @@ from core.types import Box, Detection, Picture
 from inference.catalogue import ModelStore, load_catalogue, load_labels
 from inference.decoders.formats import FORMATS
 from inference.decoders.poses import POSES
+from inference.gpu import gpu_of
 from inference.looking import Sight, look
 from inference.manifest import Colour, ModelEntry, Resize
 from inference.opening import open_model
@@ -124,7 +125,7 @@ def check(name: str, image: Path, out: Path | None, as_json: bool) -> None:
     store = ModelStore(get_settings().models_dir)
     entry = store.entry(name)
     picture = read_picture(image)
-    session = open_model(store, entry, FORMATS, gpu=get_settings().gpu, threads=1)
+    session = open_model(store, entry, FORMATS, gpu=gpu_of(get_settings()), threads=1)
     sight = look(session, entry, picture, _persons_for(store, entry, picture))
     target = out or Path(f"{name}-{image.stem}.jpg")
     if not cv2.imwrite(str(target), _drawn(picture, sight)):
@@ -146,7 +147,7 @@ def _persons_for(store: ModelStore, entry: ModelEntry, picture: Picture) -> list
     """Where the persons are whose poses a pose model is to see, as far as the detector of falls is there."""
     if entry.decoder not in POSES or not store.has(store.chosen("falls", "person").name):
         return []
-    detector = build_person_detector(store, "falls", gpu=get_settings().gpu, threads=1)
+    detector = build_person_detector(store, "falls", gpu=gpu_of(get_settings()), threads=1)
     (found,) = detector.detect([picture])
     return [person.box for person in found]
 

@@ -22,6 +22,7 @@ from core.types import Clip, Detection, Event, FrameRef, Observation, Picture
 from events import new_judge
 from events.plate_formats import check_regions, fold
 from inference.catalogue import ModelStore
+from inference.gpu import gpu_of
 from inference.recognisers import Recogniser, build_recogniser
 from inference.recognisers.plates import PlateRecogniser
 from reid.gallery import MemoryGallery
@@ -53,7 +54,7 @@ def recognise(kind: str, paths: tuple[Path, ...], as_json: bool, regions: str) -
     judge_settings = _judge_settings(kind, regions)
     settings = get_settings()
     threads = len(os.sched_getaffinity(0))
-    recogniser = build_recogniser(kind, ModelStore(settings.models_dir), gpu=settings.gpu, threads=threads)
+    recogniser = build_recogniser(kind, ModelStore(settings.models_dir), gpu=gpu_of(settings), threads=threads)
     click.echo(f"{kind}: {recogniser.model}: {recogniser.describe()}", err=True)
     show = _show_json if as_json else _show_text
     is_whole = True

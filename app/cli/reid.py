@@ -15,6 +15,7 @@ from app.picture_gallery import PictureGallery, embeddings_in, labelled
 from core.embedding import Embedding, Vector
 from core.settings import get_settings
 from inference.catalogue import ModelStore
+from inference.gpu import gpu_of
 from inference.recognisers.reid import ReidRecogniser, build_reid_recogniser
 from reid.calibration import Calibration, calibrate, histogram, pairs
 from storage.database import Database
@@ -79,7 +80,7 @@ def calibrate_command(folder: Path | None, dry_run: bool, as_json: bool) -> None
 def _recogniser() -> ReidRecogniser:
     settings = get_settings()
     threads = len(os.sched_getaffinity(0))
-    return build_reid_recogniser(ModelStore(settings.models_dir), gpu=settings.gpu, threads=threads)
+    return build_reid_recogniser(ModelStore(settings.models_dir), gpu=gpu_of(settings), threads=threads)
 
 
 def _most_alike(asked: tuple[Embedding, ...], persons: tuple[Embedding, ...]) -> float:

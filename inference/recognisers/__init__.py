@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from core.errors import CamrecError
 from core.types import Detection
 from inference.catalogue import ModelStore
+from inference.gpu import Gpu
 from inference.recognisers.falls import build_fall_recogniser, fall_models
 from inference.recognisers.plates import build_plate_recogniser, plate_models
 from inference.recognisers.reid import build_reid_recogniser, reid_models
@@ -40,8 +41,8 @@ class Recogniser(Protocol):
 class RecogniserKind:
     """How one kind is made."""
 
-    build: Callable[[ModelStore, int | None, int], Recogniser]
-    """Of the models there are, the number of a GPU or None, and the CPU threads for one batch."""
+    build: Callable[[ModelStore, Gpu | None, int], Recogniser]
+    """Of the models there are, the GPU or None, and the CPU threads for one batch."""
     models: Callable[[ModelStore], tuple[str, ...]]
     """Names of the models that it uses, given those that there are."""
 
@@ -54,13 +55,13 @@ RECOGNISERS: dict[str, RecogniserKind] = {
 }
 
 
-def build_recogniser(kind: str, store: ModelStore, gpu: int | None, threads: int) -> Recogniser:
+def build_recogniser(kind: str, store: ModelStore, gpu: Gpu | None, threads: int) -> Recogniser:
     """The best recogniser of this kind that the models of the store allow.
 
     Args:
         kind: e.g. ``plates``.
         store: the models on this machine.
-        gpu: number of the GPU to run on; None: the CPU.
+        gpu: the GPU to run on; None: the CPU.
         threads: CPU threads for one batch.
 
     Raises:

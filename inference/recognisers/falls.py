@@ -9,6 +9,7 @@ from dataclasses import replace
 from core.types import Box, Detection, Picture
 from inference.catalogue import ModelStore
 from inference.decoders.boxes import as_keypoints
+from inference.gpu import Gpu
 from inference.persons import PersonDetector, build_person_detector
 from inference.poses import PoseEstimator, build_pose_estimator
 
@@ -94,7 +95,7 @@ def fall_models(store: ModelStore) -> tuple[str, ...]:
     return (store.chosen(KIND, "person").name, store.chosen(KIND, "pose").name)
 
 
-def build_fall_recogniser(store: ModelStore, gpu: int | None, threads: int) -> FallRecogniser:
+def build_fall_recogniser(store: ModelStore, gpu: Gpu | None, threads: int) -> FallRecogniser:
     """The recogniser with the chosen person detector, and the chosen pose model where it is on this machine.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Protocol
 from core.types import Detection, Picture
 from inference.catalogue import ModelStore
 from inference.decoders.text import TEXTS
+from inference.gpu import Gpu
 from inference.images import check_pictures
 from inference.opening import open_model
 from inference.recognisers.plate_finder import PlateFinder
@@ -103,7 +104,7 @@ def plate_models(store: ModelStore) -> tuple[str, ...]:
     return (detector, *always) if store.has(detector) else always
 
 
-def build_plate_recogniser(store: ModelStore, gpu: int | None, threads: int) -> PlateRecogniser:
+def build_plate_recogniser(store: ModelStore, gpu: Gpu | None, threads: int) -> PlateRecogniser:
     """The best recogniser that the models of the store allow.
 
     Raises:

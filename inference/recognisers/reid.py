@@ -10,6 +10,7 @@ from core.types import Box, Detection, Picture
 from inference.appearance import Appearance
 from inference.catalogue import ModelStore
 from inference.embedder import build_embedder
+from inference.gpu import Gpu
 from inference.images import check_pictures
 from inference.persons import PERSON, PersonDetector, build_person_detector
 
@@ -95,7 +96,7 @@ def reid_models(store: ModelStore) -> tuple[str, ...]:
     return tuple(store.chosen(KIND, role).name for role in ("person", "embedding"))
 
 
-def build_reid_recogniser(store: ModelStore, gpu: int | None, threads: int) -> ReidRecogniser:
+def build_reid_recogniser(store: ModelStore, gpu: Gpu | None, threads: int) -> ReidRecogniser:
     """The recogniser of the models that are chosen.
 
     Raises:

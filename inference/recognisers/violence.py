@@ -10,6 +10,7 @@ import numpy as np
 
 from core.types import Box, Clip, Detection
 from inference.catalogue import ModelStore
+from inference.gpu import Gpu
 from inference.persons import PersonDetector, build_person_detector
 from inference.recognisers.violence_by_classifier import build_classifier_scorer
 from inference.recognisers.violence_by_motion import DECODER, build_motion_scorer
@@ -117,7 +118,7 @@ def violence_models(store: ModelStore) -> tuple[str, ...]:
     return (store.chosen(KIND, "person").name, store.chosen(KIND, "clip").name)
 
 
-def build_person_gate(store: ModelStore, gpu: int | None, threads: int) -> PersonGate:
+def build_person_gate(store: ModelStore, gpu: Gpu | None, threads: int) -> PersonGate:
     """The gate with the chosen person detector.
 
     Raises:
@@ -126,7 +127,7 @@ def build_person_gate(store: ModelStore, gpu: int | None, threads: int) -> Perso
     return PersonGate(build_person_detector(store, KIND, gpu=gpu, threads=threads, least_score=PERSON_SCORE))
 
 
-def build_violence_recogniser(store: ModelStore, gpu: int | None, threads: int) -> ViolenceRecogniser:
+def build_violence_recogniser(store: ModelStore, gpu: Gpu | None, threads: int) -> ViolenceRecogniser:
     """The recogniser with the chosen models.
 
     Raises:

@@ -9,6 +9,7 @@ import numpy as np
 from core.types import Box, Clip, Picture
 from inference.catalogue import ModelStore
 from inference.classifier import CLIPS, ClipClassifier
+from inference.gpu import Gpu
 from inference.manifest import ModelEntry
 from inference.motion import small_greys
 from inference.opening import open_model
@@ -51,7 +52,7 @@ def _spread(pictures: Sequence[Picture], count: int) -> list[Picture]:
     return [pictures[round(place)] for place in np.linspace(0, len(pictures) - 1, count)]
 
 
-def build_classifier_scorer(store: ModelStore, entry: ModelEntry, gpu: int | None, threads: int) -> ClassifierScorer:
+def build_classifier_scorer(store: ModelStore, entry: ModelEntry, gpu: Gpu | None, threads: int) -> ClassifierScorer:
     """The scorer with this model.
 
     Raises:

@@ -1,15 +1,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
+from inference.gpu import DeviceError, Gpu
 from inference.looking import look
 from inference.proposal import propose
 from inference.questions import Answers
-from inference.session import DeviceError, ModelError, open_session
+from inference.session import ModelError, ModelSession, open_session, same_results
 from tests.support.tiny_onnx import write_constant, write_identity
+
+
+class Counted(onnxruntime.InferenceSession):  # type: ignore[misc]
+    """A real session that notes the sizes of its batches."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.sizes: list[int] = []
+
+    def run(self, names: None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.sizes.append(len(feed["x"]))
+        return list(super().run(names, feed))
 
 
 @pytest.mark.parametrize("shape", [pytest.param([1, 3], id="static"), pytest.param(["n", 3], id="dynamic")])
@@ -83,7 +98,89 @@ def test_a_missing_file_is_named_with_the_way_out(tmp_path: Path) -> None:
 def test_a_gpu_that_cannot_be_had_is_an_error_not_a_silent_fall_back(tmp_path: Path) -> None:
     path = write_identity(tmp_path / "m.onnx", ["n", 3])
     with pytest.raises(DeviceError, match=r"GPU 97 was asked for.*CAMREC_GPU"):
-        open_session(path, gpu=97, threads=1)
+        open_session(path, gpu=Gpu(97), threads=1)
+
+
+def test_tensorrt_that_cannot_be_had_names_what_it_needs(tmp_path: Path) -> None:
+    path = write_identity(tmp_path / "m.onnx", ["n", 3])
+    with pytest.raises(DeviceError, match=r"asked for.*(TensorRT 10|Install onnxruntime-gpu).*CAMREC_GPU"):
+        open_session(path, gpu=Gpu(0, "tensorrt", "fp16", engines=tmp_path / "engines"), threads=1)
+
+
+def test_numbers_of_gpus_are_told_to_count_within_those_that_are_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    path = write_identity(tmp_path / "m.onnx", ["n", 3])
+    with pytest.raises(DeviceError, match=r"CUDA_VISIBLE_DEVICES=3|Install onnxruntime-gpu"):
+        open_session(path, gpu=Gpu(0), threads=1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "largest", "sizes"),
+    [
+        pytest.param(["n", 3], None, [7], id="as it is"),
+        pytest.param(["n", 3], 16, [8], id="filled up to a bucket"),
+        pytest.param(["n", 3], 4, [4, 4], id="in parts"),
+        pytest.param([3, 3], None, [3, 3, 3], id="a static batch is filled up"),
+        pytest.param([1, 3], 16, [1] * 7, id="a static batch of one"),
+    ],
+)
+def test_batches_are_run_in_the_sizes_that_suit_and_come_back_as_they_were(
+    tmp_path: Path, shape: list[int | str], largest: int | None, sizes: list[int]
+) -> None:
+    counted = Counted(write_identity(tmp_path / "m.onnx", shape), providers=["CPUExecutionProvider"])
+    session = ModelSession(counted, tmp_path / "m.onnx", largest)
+    batch = np.arange(21, dtype=np.float32).reshape(7, 3)
+
+    (output,) = session.run(batch)
+
+    np.testing.assert_array_equal(output, batch)
+    assert counted.sizes == sizes
+
+
+@pytest.mark.parametrize(
+    ("shape", "largest", "sizes"),
+    [
+        pytest.param(["n", 3], None, [1], id="CPU"),
+        pytest.param(["n", 3], 8, [1, 2, 4, 8], id="each bucket of a GPU"),
+        pytest.param([1, 3], 8, [1], id="static"),
+    ],
+)
+def test_warm_up_runs_every_size_that_will_come(
+    tmp_path: Path, shape: list[int | str], largest: int | None, sizes: list[int]
+) -> None:
+    counted = Counted(write_identity(tmp_path / "m.onnx", shape), providers=["CPUExecutionProvider"])
+    ModelSession(counted, tmp_path / "m.onnx", largest).warm_up()
+    assert counted.sizes == sizes
+
+
+def test_outputs_that_do_not_grow_with_the_batch_are_never_cut(tmp_path: Path) -> None:
+    path = write_constant(tmp_path / "m.onnx", ["n", 3], [np.ones((2, 7), np.float32)])
+    session = ModelSession(onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]), path, 16)
+    (output,) = session.run(np.zeros((3, 3), np.float32))
+    assert output.shape == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_same"),
+    [
+        pytest.param(1.0, True, id="equal"),
+        pytest.param(1.01, True, id="rounded"),
+        pytest.param(1.2, False, id="far"),
+        pytest.param(np.nan, False, id="no number"),
+        pytest.param(np.inf, False, id="overflow"),
+    ],
+)
+def test_half_precision_is_refused_where_it_differs_too_much(
+    tmp_path: Path, value: float, is_same: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def constant(name: str, values: list[float]) -> ModelSession:
+        path = write_constant(tmp_path / name, ["n", 3], [np.array([values], np.float32)])
+        return open_session(path, gpu=None, threads=1)
+
+    assert same_results(constant("fp32.onnx", [1.0, -0.5]), constant("fp16.onnx", [value, -0.5])) is is_same
+    assert ("fp32.onnx runs in fp32" in caplog.text) is not is_same
 
 
 def test_a_second_input_gets_the_size_of_the_models_input(tmp_path: Path) -> None:

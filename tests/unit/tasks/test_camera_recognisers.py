@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import CamrecError, UnavailableError
 from core.types import Detection
+from inference.gpu import DeviceError
 from storage.model_choices import Choice
 from tasks.camera_recognisers import MOST_CHOICES, CameraRecognisers
 from tasks.recogniser_in_use import RecogniserInUse
@@ -39,6 +40,7 @@ class World:
     def __init__(self) -> None:
         self.there = {"usual", "a", "b"}
         self.choices: dict[int, Choice] = {}
+        self.on_no_gpu: set[str] = set()
         self.is_database_down = False
         self.built: list[str] = []
 
@@ -48,6 +50,8 @@ class World:
         def build() -> Named:
             if name not in self.there:
                 raise CamrecError(f"{name} is missing")
+            if name in self.on_no_gpu:
+                raise DeviceError(f"{name} cannot be loaded on GPU 0")
             self.built.append(name)
             return Named(name)
 
@@ -110,6 +114,20 @@ def test_a_camera_whose_model_was_never_there_is_served_as_all_others(world: Wor
     recognisers = CameraRecognisers("falls", world.make, world.chosen)
     assert used(recognisers, 1, 2) == ["usual", "usual"]
     assert recognisers.waiting == {1: "a is missing"}
+
+
+def test_a_gpu_that_cannot_load_a_cameras_own_model_costs_nobody_else_anything(world: World) -> None:
+    world.on_no_gpu.add("a")
+    world.choices = {1: A}
+    recognisers = CameraRecognisers("falls", world.make, world.chosen)
+    assert used(recognisers, 1, 2) == ["usual", "usual"]
+    assert recognisers.waiting == {1: "a cannot be loaded on GPU 0"}
+
+
+def test_a_gpu_that_cannot_load_the_usual_models_stops_the_worker(world: World) -> None:
+    world.on_no_gpu.add("usual")
+    with pytest.raises(DeviceError, match="usual cannot be loaded"):
+        CameraRecognisers("falls", world.make, world.chosen)
 
 
 def test_without_database_the_last_known_choices_stay(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from core.errors import CamrecError
 from core.types import Detection, Picture
-from inference.session import DeviceError
 from tasks.recogniser_in_use import RecogniserInUse
 
 
@@ -100,8 +99,3 @@ def test_a_state_that_cannot_be_told_is_a_state(caplog: pytest.LogCaptureFixture
     in_use = RecogniserInUse("falls", folder.build, state)
     in_use.refresh()
     assert folder.built == 1
-
-
-def test_a_gpu_that_cannot_be_used_stops_the_worker() -> None:
-    with pytest.raises(DeviceError):
-        Folder(DeviceError("GPU 9 was asked for")).in_use()

@@ -1,0 +1,104 @@
+"""Decoding by hardware: asked for once in each process, by decoding a picture with it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from base64 import b64decode
+
+import av
+import numpy as np
+from av.codec.context import CodecContext
+from av.codec.hwaccel import HWAccel, hwdevices_available
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+log = logging.getLogger(__name__)
+
+AUTO, NONE = "auto", "none"
+KINDS = ("cuda", "vaapi", "videotoolbox")
+"""Which decode the video of cameras to pictures that the rest can read, the likeliest first."""
+PROBE_TIMEOUT_S = 10.0
+"""A driver that takes longer hangs."""
+
+_GREY_PICTURE = b64decode(
+    "AAAAAWdNQA3cEAhoQAAAAwBAAAAMg8UK4AAAAAFo7g8sgAAAAAFliIQEv/73sz1a7qEcWl5j1ES6dYAHOVxMkBXOFMPX+cK94fvQAAAqYFJwi1oociJQgQE="
+)
+"""H.264, Annex B: parameter sets and one key frame of 256x256, level 128 all over."""
+
+
+def find_hardware(wanted: str) -> HWAccel | None:
+    """What is to decode, tried out just now; None: software. Logged either way.
+
+    Args:
+        wanted: ``auto``, ``none``, or a kind, perhaps with a device: ``cuda``, ``cuda:1``, ``vaapi:/dev/dri/x``.
+    """
+    if wanted == NONE:
+        return None
+    there = hwdevices_available()
+    faults = []
+    for name in [kind for kind in KINDS if kind in there] if wanted == AUTO else [wanted]:
+        fault = _fault_of(name) if name.partition(":")[0] in there else "this FFmpeg does not know it"
+        if fault is None:
+            log.info("Video is decoded by %s", name)
+            return accelerator(name)
+        faults.append(f"{name}: {fault}")
+    level = logging.INFO if wanted == AUTO else logging.WARNING
+    log.log(level, "Video is decoded by software (%s)", "; ".join(faults) or "no hardware is known")
+    return None
+
+
+def accelerator(name: str, *, may_fall_back: bool = True) -> HWAccel:
+    """What PyAV is told: a kind, perhaps with its device.
+
+    Args:
+        name: e.g. ``cuda:1``.
+        may_fall_back: whether a stream that the hardware cannot decode is decoded by software.
+    """
+    kind, _, device = name.partition(":")
+    # A CUDA context of its own for each camera would take a hundred megabytes of the GPU each.
+    options: dict[str, object] = {"primary_ctx": "1"} if kind == "cuda" else {}
+    return HWAccel(kind, device or None, allow_software_fallback=may_fall_back, options=options)
+
+
+def context_for(stream_context: VideoCodecContext, hardware: HWAccel) -> VideoCodecContext:
+    """A decoder by hardware for the stream of another decoder.
+
+    Raises:
+        FFmpegError: the device cannot be had.
+        NotImplementedError: it decodes no such codec.
+    """
+    context = CodecContext.create(stream_context.codec, "r", hardware)
+    assert isinstance(context, VideoCodecContext)  # noqa: S101 - for mypy
+    if stream_context.extradata:
+        context.extradata = stream_context.extradata
+    context.thread_type, context.thread_count = "NONE", 1
+    return context
+
+
+def _fault_of(name: str) -> str | None:
+    """Why it cannot be used; None: it can."""
+    found: list[str | None] = []
+    thread = threading.Thread(target=lambda: found.append(_try(name)), name="hardware-probe", daemon=True)
+    thread.start()
+    thread.join(PROBE_TIMEOUT_S)
+    return found[0] if found else f"it gave no picture within {PROBE_TIMEOUT_S:.0f} s"
+
+
+def _try(name: str) -> str | None:
+    try:
+        context = CodecContext.create("h264", "r", accelerator(name, may_fall_back=False))
+        assert isinstance(context, VideoCodecContext)  # noqa: S101 - for mypy
+        if not context.is_hwaccel:
+            return "it decodes no H.264"
+        frames = [*context.decode(Packet(_GREY_PICTURE)), *context.decode(None)]
+    except (FFmpegError, NotImplementedError, RuntimeError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    return None if len(frames) == 1 and _is_grey(frames[0]) else "it decoded another picture than it was given"
+
+
+def _is_grey(frame: VideoFrame) -> bool:
+    grey = av.VideoFrame.to_ndarray(frame, format="gray")
+    return grey.shape == (256, 256) and bool(np.abs(grey.astype(int) - 128).max() <= 2)

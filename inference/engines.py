@@ -1,0 +1,64 @@
+"""TensorRT's engines on disk: minutes of work for each model, kept by what the model is."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MOST_BYTES = 4_000_000_000
+"""Of all engines of a machine; those that were not used for the longest time go first."""
+
+_log = logging.getLogger(__name__)
+
+
+def engine_folder(engines: Path, model: Path, precision: str, runtime: str) -> Path:
+    """The folder for the engines of this model, made and marked as used just now.
+
+    Args:
+        engines: of the machine.
+        model: the ONNX file; its content names the folder, so that another file of its name gets another one.
+        precision: of the engine.
+        runtime: version of ONNX Runtime: engines of another one do not load.
+    """
+    with model.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    folder = engines / f"{digest[:32]}-{precision}-{runtime}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.utime(folder)
+    return folder
+
+
+@contextmanager
+def sole_builder(folder: Path | None) -> Iterator[None]:
+    """Let no two workers build one engine at once: the second one waits and finds it there."""
+    if folder is None:
+        yield
+        return
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def tidy_engines(engines: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
+    """Remove the folders that were not used for the longest time, until the rest is within the bound.
+
+    Returns:
+        The folders that were removed.
+    """
+    if not engines.is_dir():
+        return []
+    folders = sorted((f for f in engines.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime, reverse=True)
+    removed, total = [], 0
+    for folder in folders:
+        total += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        if total > most_bytes:
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder)
+            _log.info("%s removed: engines take more than %d MB", folder.name, most_bytes // 1_000_000)
+    return removed
