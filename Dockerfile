@@ -23,7 +23,9 @@ ENV PATH=/opt/camrec/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CAMREC_DATA=/data \
     CAMREC_FRAME_DIR=/frames \
-    CAMREC_HOST=0.0.0.0
+    CAMREC_HOST=0.0.0.0 \
+    NVIDIA_DRIVER_CAPABILITIES=utility,video
+# NVIDIA's driver brings what decodes video (CAMREC_HWDEVICE); where there is none, that setting means nothing.
 USER 10001
 WORKDIR /home/camrec
 EXPOSE 15439

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -13,12 +12,12 @@ import pytest
 import yaml
 
 from app.cli import COMMANDS
+from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES
 from core.settings import load_settings, setting_names
+from storage.secrets import Secrets
 
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-ALERTS, DASHBOARD = ROOT / "deploy/prometheus/alerts.yml", ROOT / "deploy/grafana/camrec.json"
-EXPORTED = "\n".join(path.read_text() for path in (ROOT / "app/api/metrics").glob("*.py"))
 BIN = Path(sys.executable).parent
 
 
@@ -54,9 +53,43 @@ def test_compose_uses_commands_settings_and_secrets_that_exist(tmp_path: Path) -
             assert setting.removesuffix("_FILE") in setting_names(), (name, setting)
             if setting.endswith("_FILE"):
                 assert value.removeprefix("/run/secrets/") in service["secrets"], (name, setting)
-        load_settings({k: v for k, v in given.items() if not k.endswith("_FILE")}, tmp_path / "no.env")
+        plain = {k: unless_said(v) for k, v in given.items() if not k.endswith("_FILE")}
+        load_settings(plain, tmp_path / "no.env")
         assert set(service.get("secrets", ())) <= COMPOSE["secrets"].keys(), name
         assert {v.split(":")[0] for v in service.get("volumes", ()) if v[0] != "."} <= COMPOSE["volumes"].keys(), name
+
+
+def unless_said(text: str) -> str:
+    """What Compose puts in for ``${NAME:-default}`` where NAME is not set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+
+
+def test_compose_has_a_worker_for_each_queue_and_one_for_the_gpu() -> None:
+    services = COMPOSE["services"]
+    queues = {
+        n: s["command"][3].split(",") for n, s in services.items() if s.get("command", [])[:2] == ["camrec", "worker"]
+    }
+    assert sorted(queues.pop("frames-gpu")) == sorted(FRAME_QUEUES)
+    assert {name for name in FRAME_QUEUES if queues.pop(name) != [name]} == set()
+    assert queues == {"events": list(EVENT_QUEUES), "jobs": list(JOB_QUEUES)}
+    assert services["frames-gpu"]["profiles"] == ["gpu"]
+    (device,) = services["frames-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+
+
+def test_compose_keeps_messages_shares_frames_and_checks_the_health_of_all() -> None:
+    services, frames = COMPOSE["services"], COMPOSE["volumes"]["frames"]["driver_opts"]
+    assert "--maxmemory-policy noeviction --appendonly yes" in services["redis"]["command"]
+    assert '--save "" --appendonly no' in services["redis-frames"]["command"]
+    assert (frames["type"], "uid=10001" in frames["o"]) == ("tmpfs", True)
+    for name, service in services.items():
+        assert service["healthcheck"]["test"], name
+        if service["image"].startswith("camrec"):
+            assert "frames:/frames" in service["volumes"], name
+            assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
+            assert service["environment"]["CAMREC_NODE"] == "capture", f"{name}: one data volume, one node"
+        published = [port for port in service.get("ports", ()) if name not in {"nginx", "media"}]
+        assert published == [], f"{name} is reached through nginx"
 
 
 def test_secrets_are_made_once_and_for_all_that_compose_names(tmp_path: Path) -> None:
@@ -65,36 +98,12 @@ def test_secrets_are_made_once_and_for_all_that_compose_names(tmp_path: Path) ->
     shutil.copy(ROOT / "deploy" / "make-secrets", script)
     run(script)
     made = {path.name: path.read_text() for path in (script.parent / "secrets").iterdir()}
-    assert made.keys() == COMPOSE["secrets"].keys()
+    assert made.keys() == COMPOSE["secrets"].keys() | {"secret_key"}, "the key of deploy/kubernetes"
     assert made["redis_password"] in made["redis_url"]
+    Secrets(tmp_path, made["secret_key"])
     assert len(set(made.values())) == len(made)
     run(script)
     assert {path.name: path.read_text() for path in (script.parent / "secrets").iterdir()} == made
-
-
-@pytest.mark.parametrize("path", [ALERTS, DASHBOARD], ids=lambda path: path.name)
-def test_figures_that_are_asked_for_are_exported(path: Path) -> None:
-    asked = set(re.findall(r"\bcamrec_\w+", path.read_text()))
-    plain = {re.sub(r"_(total|bucket)$", "", name) for name in asked}
-    prefixes = re.findall(r'f"(camrec_\w+_)\{name\}"', EXPORTED)
-    unknown = {n for n in plain if f'"{n}"' not in EXPORTED and not any(n.startswith(p) for p in prefixes)}
-    assert unknown == set()
-    assert len(asked) > 5
-
-
-def test_every_alert_says_what_to_do() -> None:
-    rules = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
-    assert all(rule["expr"] and rule["annotations"]["summary"] and rule["labels"]["severity"] for rule in rules)
-    assert len({rule["alert"] for rule in rules}) == len(rules)
-    promtool = shutil.which("promtool")
-    if promtool is not None:
-        run(promtool, "check", "rules", ALERTS)
-
-
-def test_the_dashboards_panels_do_not_overlap() -> None:
-    places = [panel["gridPos"] for panel in json.loads(DASHBOARD.read_text())["panels"]]
-    cells = [(x, y) for p in places for x in range(p["x"], p["x"] + p["w"]) for y in range(p["y"], p["y"] + p["h"])]
-    assert len(cells) == len(set(cells))
 
 
 def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
