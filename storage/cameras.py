@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import CamrecError
-from core.redact import is_redacted, redact, without_userinfo
 from core.types import Zone
-from storage.camera import RECORDING_MODES, Camera, CameraRecognition, Recording, RecordingMode
+from storage.camera import Camera
 from storage.camera_purge import purge_camera
+from storage.camera_rows import CameraRows
 from storage.database import Database
 from storage.models import CameraRow, EventRow, RecognitionRow, ZoneRow
 from storage.secrets import Secrets
@@ -29,22 +29,23 @@ class CameraExistsError(CamrecError):
     """A name or an id is taken."""
 
 
-class CredentialsMissingError(CamrecError):
-    """A URL with hidden credentials came for a camera whose credentials are not known."""
-
-
 class CameraStore:
     """Cameras in the database."""
 
     def __init__(self, database: Database, secrets: Secrets) -> None:
         self._database = database
-        self._secrets = secrets
+        self._rows = CameraRows(secrets)
 
     def all(self, after_id: int = 0, limit: int | None = None) -> list[Camera]:
         """Cameras by id, after that one."""
         query = select(CameraRow).where(CameraRow.id > after_id).order_by(CameraRow.id).limit(limit)
         with self._database.read() as session:
-            return [self._camera(row) for row in session.scalars(query)]
+            return [self._rows.camera(row) for row in session.scalars(query)]
+
+    def enabled_ids(self) -> set[int]:
+        """Of the cameras that are to be watched."""
+        with self._database.read() as session:
+            return set(session.scalars(select(CameraRow.id).where(CameraRow.enabled)))
 
     def versions(self) -> dict[int, int]:
         """Id → version of every camera: a cheap look at what has changed."""
@@ -64,7 +65,7 @@ class CameraStore:
             CameraNotFoundError: there is none.
         """
         with self._database.read() as session:
-            return self._camera(self._row(session, camera_id))
+            return self._rows.camera(self._row(session, camera_id))
 
     def add(self, camera: Camera) -> Camera:
         """Store a new camera; its id, where given, is kept.
@@ -92,11 +93,11 @@ class CameraStore:
         """
         with self._database.write() as session:
             row = self._row(session, camera_id)
-            camera = how(self._camera(row))
+            camera = how(self._rows.camera(row))
             with _taken_means_exists(camera.name):
-                self._fill(row, camera)
+                self._rows.fill(row, camera)
                 session.flush()
-            return self._camera(row)
+            return self._rows.camera(row)
 
     def replace_all(self, cameras: Sequence[Camera], dry_run: bool = False) -> list[Camera]:
         """Make these the only cameras: those with a known id (or, without id, a known name) are changed, the others
@@ -155,7 +156,7 @@ class CameraStore:
         """
         with self._database.write() as session:
             row = self._row(session, camera_id)
-            check(self._camera(row))
+            check(self._rows.camera(row))
             session.delete(row)
             if not purge:
                 _end_events(session, [camera_id])
@@ -177,7 +178,7 @@ class CameraStore:
         """
         with self._database.write() as session:
             row = self._row(session, camera_id)
-            check(self._camera(row))
+            check(self._rows.camera(row))
             row.zones.clear()
             session.flush()
             row.zones.extend(
@@ -186,7 +187,7 @@ class CameraStore:
             )
             row.version += 1
             session.flush()
-            return self._camera(row)
+            return self._rows.camera(row)
 
     @staticmethod
     def _free_names(session: Session, renamed: Iterable[tuple[CameraRow, str]]) -> None:
@@ -199,13 +200,13 @@ class CameraStore:
     def _put(self, session: Session, row: CameraRow | None, camera: Camera) -> Camera:
         if row is None:
             return self._add(session, camera)
-        self._fill(row, camera)
+        self._rows.fill(row, camera)
         session.flush()
-        return self._camera(row)
+        return self._rows.camera(row)
 
     def _add(self, session: Session, camera: Camera) -> Camera:
         row = CameraRow(id=camera.id or None, created_at=time.time(), version=0)
-        self._fill(row, camera)
+        self._rows.fill(row, camera)
         session.add(row)
         session.flush()
         if not camera.name:
@@ -218,45 +219,7 @@ class CameraStore:
                 text("SELECT setval('cameras_id_seq', GREATEST(:id, (SELECT last_value FROM cameras_id_seq)))"),
                 {"id": camera.id},
             )
-        return self._camera(row)
-
-    def _fill(self, row: CameraRow, camera: Camera) -> None:
-        before = self._camera(row) if row.version else None
-        url = self._with_known_credentials(camera.url, row.url_encrypted)
-        detect_url = camera.detect_url and self._with_known_credentials(
-            camera.detect_url, row.detect_url_encrypted, row.url_encrypted
-        )
-        row.name = camera.name or row.name or ""
-        row.url_encrypted, row.url_shown = self._secrets.encrypt(url), redact(url)
-        row.detect_url_encrypted = self._secrets.encrypt(detect_url) if detect_url else None
-        row.detect_url_shown = redact(detect_url) if detect_url else None
-        row.enabled, row.tls_verify, row.keep_fps = camera.enabled, camera.tls_verify, camera.keep_fps
-        row.motion_gate = camera.motion_gate
-        recording = camera.recording
-        row.recording_mode, row.recording_pre_s, row.recording_post_s = (
-            recording.mode,
-            recording.pre_s,
-            recording.post_s,
-        )
-        known = {r.kind: r for r in row.recognitions}
-        row.recognitions = [
-            _filled(known.get(r.kind) or RecognitionRow(kind=r.kind), r)
-            for r in sorted(camera.recognitions, key=lambda r: r.kind)
-        ]
-        # An unchanged camera keeps its version, so that capture does not touch its stream.
-        if before is None or before != self._camera(row):
-            row.version += 1
-
-    def _with_known_credentials(self, url: str, *encrypted: str | None) -> str:
-        """A client that sends back a URL as it was shown to it (``rtsp://***@host``) means: as it is."""
-        if not is_redacted(url):
-            return url
-        for known in (self._secrets.decrypt(e) for e in encrypted if e):
-            if without_userinfo(known) == without_userinfo(url):
-                return known
-        raise CredentialsMissingError(
-            f"{url} hides its credentials, and no such URL is stored with them: send user name and password in full."
-        )
+        return self._rows.camera(row)
 
     @staticmethod
     def _row(session: Session, camera_id: int) -> CameraRow:
@@ -266,48 +229,12 @@ class CameraStore:
             raise CameraNotFoundError(f"There is no camera {camera_id}.")
         return row
 
-    def _camera(self, row: CameraRow) -> Camera:
-        return Camera(
-            id=row.id,
-            name=row.name,
-            url=self._secrets.decrypt(row.url_encrypted),
-            detect_url=None if row.detect_url_encrypted is None else self._secrets.decrypt(row.detect_url_encrypted),
-            enabled=row.enabled,
-            tls_verify=row.tls_verify,
-            motion_gate=row.motion_gate,
-            keep_fps=row.keep_fps,
-            recognitions=tuple(
-                CameraRecognition(r.kind, r.fps, dict(r.settings), dict(r.models)) for r in row.recognitions
-            ),
-            zones=tuple(
-                Zone(
-                    name=z.name,
-                    kind="exclude" if z.kind == "exclude" else "include",
-                    points=tuple((x, y) for x, y in z.points),
-                    recognitions=tuple(z.recognitions),
-                )
-                for z in row.zones
-            ),
-            recording=Recording(_mode(row.recording_mode), row.recording_pre_s, row.recording_post_s),
-            version=row.version,
-            created_at=row.created_at,
-        )
-
-
-def _mode(stored: str) -> RecordingMode:
-    return next((mode for mode in RECORDING_MODES if mode == stored), "off")
-
 
 def _end_events(session: Session, camera_ids: Iterable[int]) -> None:
     """Nobody will: the judge drops what comes from a camera that is gone."""
     now = time.time()
     still_open = (EventRow.camera_id.in_(camera_ids), EventRow.ended_at.is_(None))
     session.execute(update(EventRow).where(*still_open).values(ended_at=now, changed_at=now))
-
-
-def _filled(row: RecognitionRow, recognition: CameraRecognition) -> RecognitionRow:
-    row.fps, row.settings, row.models = recognition.fps, dict(recognition.settings), dict(recognition.models)
-    return row
 
 
 def _refuse_twice(values: Sequence[object], what: str) -> None:

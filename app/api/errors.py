@@ -18,7 +18,8 @@ from core.errors import BadSettingError, CamrecError, UnavailableError
 from core.redact import redact
 from inference.catalogue import MissingModelError, UnfitModelError, UnknownModelError
 from inference.roles import UnknownRoleError
-from storage.cameras import CameraExistsError, CameraNotFoundError, CredentialsMissingError
+from storage.camera_rows import CredentialsMissingError
+from storage.cameras import CameraExistsError, CameraNotFoundError
 from storage.identities import BadSplitError, IdentityNotFoundError
 from storage.plate_lists import BadPlateEntryError, PlateListExistsError, PlateListNotFoundError
 from storage.retention.locks import LockedError

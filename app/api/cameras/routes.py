@@ -19,12 +19,11 @@ from app.api.cameras.schemas import (
     RemovalSchema,
     SlideshowQuerySchema,
     SnapshotQuerySchema,
-    StatusListSchema,
-    StatusSchema,
     StreamQuerySchema,
     ZonesSchema,
 )
 from app.api.cameras.status import camera_status, statuses
+from app.api.cameras.status_schemas import StatusListSchema, StatusSchema
 from app.api.frames.schemas import FrameListSchema
 from app.api.mjpeg import MIMETYPE
 from app.api.services import services

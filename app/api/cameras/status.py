@@ -14,6 +14,7 @@ from storage.camera import Camera
 Status = dict[str, Any]
 
 NOTHING_KNOWN: Status = {
+    "node": None,
     "state": "connecting",
     "reason": None,
     "message": None,

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from core.errors import CamrecError
 from core.types import Event, FrameRef, Zone
 from storage.camera import Camera, CameraRecognition
-from storage.cameras import CameraExistsError, CameraNotFoundError, CameraStore, CredentialsMissingError
+from storage.camera_rows import CredentialsMissingError
+from storage.cameras import CameraExistsError, CameraNotFoundError, CameraStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.kept_frames import KeptFrame, KeptFrameStore

@@ -9,7 +9,8 @@ from werkzeug.exceptions import BadRequest, MethodNotAllowed, NotFound, RequestE
 from app.api.errors import CAMREC_ERRORS, HTTP_ERRORS, ApiError, RedisUnavailableError, failure_of
 from core.camera_url import BadUrlError
 from core.errors import BadSettingError, CamrecError, UnavailableError
-from storage.cameras import CameraExistsError, CameraNotFoundError, CredentialsMissingError
+from storage.camera_rows import CredentialsMissingError
+from storage.cameras import CameraExistsError, CameraNotFoundError
 
 
 def database_gone() -> UnavailableError:
