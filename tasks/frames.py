@@ -14,21 +14,26 @@ from kombu.exceptions import OperationalError
 
 from core import keys
 from core.clock import SystemClock
-from core.errors import CamrecError
+from core.errors import CamrecError, UnavailableError
 from core.recognitions import RECOGNITIONS, Recognition
 from core.redis_client import connect_redis
 from core.settings import Settings
+from core.tracing import Tracing
 from core.types import Clip, Detection, Frame, Observation, Picture
 from inference.batcher import Batcher, QueueFullError
 from inference.catalogue import ModelStore
+from inference.gpu import gpu_of
+from inference.model_runs import noted_runs
 from inference.recognisers import Recogniser, build_recogniser, models_state
 from storage.database import Database
-from storage.frames.store import FrameStore
+from storage.frames.store import FrameStore, open_frame_store
 from storage.frames.tokens import Tokens
 from storage.media import encode_jpeg
 from storage.model_choices import Choice, ModelChoices
 from tasks.application import app
 from tasks.camera_recognisers import CameraRecognisers
+from tasks.device_guard import DeviceGuard
+from tasks.frame_way import FrameWay
 from tasks.observations import ObservationLog, ShardFullError
 from tasks.recogniser_in_use import ModelsWatch, RecogniserInUse
 
@@ -36,9 +41,6 @@ log = logging.getLogger(__name__)
 
 RESULT_TIMEOUT_S = 30.0
 """A model that runs longer than this on one batch hangs; the task fails and the frame counts as lost."""
-
-Seen = tuple[Frame, tuple[Detection, ...], str]
-"""A frame, what was seen on it, and the names of the models that saw it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,13 @@ class Sample:
     """The frame's pixels, or the clip that ends with it."""
     recogniser: Recogniser
     """That of its camera when it was taken: an exchange meanwhile costs no frame."""
+    offered_at: float
+    """When its token was granted, as far as is known."""
+    taken_at: float
+
+
+Seen = tuple[Sample, tuple[Detection, ...], str]
+"""A sample, what was seen on it, and the names of the models that saw it."""
 
 
 def instances(settings: Settings) -> int:
@@ -70,14 +79,17 @@ class FrameService:
         client: redis.Redis,
         store: FrameStore,
         choices: ModelChoices,
+        tracing: Tracing,
     ) -> None:
         self.recognition = recognition
         self._client = client
         self._store = store
         self._evidence = store.evidence
+        self._way = FrameWay(recognition.kind, tracing)
         self._tokens = Tokens(client)
         self._log = ObservationLog(client)
         self._clock = SystemClock()
+        self._guard = DeviceGuard()
         self._newest_seq: dict[int, int] = {}
         self._seq_lock = threading.Lock()
         self.recognisers = CameraRecognisers(
@@ -90,7 +102,7 @@ class FrameService:
             predict=self._predict,
             age_s=lambda sample: self._clock.now() - sample.frame.ref.captured_at,
             on_drop=lambda cause, sample: self._count_drop(sample.frame.ref.camera_id, cause),
-            on_batch=self._count_batch,
+            on_batch=self._way.batch_ran,
             max_batch=settings.max_batch,
             max_delay_s=settings.max_delay_ms / 1000,
             max_queue=settings.max_queue,
@@ -122,12 +134,19 @@ class FrameService:
                 self._publish(*seen)
 
     def _take(self, camera_id: int) -> Sample | None:
-        self._tokens.take(self.recognition, camera_id)
+        started_at = self._clock.now()
+        waited_s = self._tokens.take(self.recognition, camera_id)
+        self._way.token_taken(waited_s)
         recogniser = self.recognisers.of(camera_id).current
         if recogniser is None:
             self._count_drop(camera_id, "model_missing")
             return None
-        frame = self._store.newest(camera_id)
+        try:
+            frame = self._store.newest(camera_id)
+        except UnavailableError as error:
+            log.debug("camera %d: %s", camera_id, error)
+            self._count_drop(camera_id, "store_down")
+            return None
         if frame is None:
             self._count_drop(camera_id, "no_frame")
             return None
@@ -139,24 +158,33 @@ class FrameService:
         if frame is None:
             self._count_drop(camera_id, "duplicate")
             return None
-        if self.recognition.clip is None:
-            return Sample(frame, frame.pixels, recogniser)
-        clip = self._store.clip(camera_id, self.recognition.clip)
-        return None if clip is None else Sample(frame, clip, recogniser)  # the first second of a stream makes no clip
+        content: Picture | Clip | None = frame.pixels
+        if self.recognition.clip is not None:
+            content = self._store.clip(camera_id, self.recognition.clip)
+        if content is None:
+            return None  # the first second of a stream makes no clip
+        sample = Sample(frame, content, recogniser, started_at - (waited_s or 0.0), self._clock.now())
+        self._way.taken(sample, started_at)
+        return sample
 
     def _predict(self, samples: list[Sample]) -> list[Seen | None]:
         """One run for each recogniser: mostly all cameras have the same. None: its recogniser failed."""
         seen: list[Seen | None] = [None] * len(samples)
         for recogniser in {id(sample.recogniser): sample.recogniser for sample in samples}.values():
             places = [i for i, sample in enumerate(samples) if sample.recogniser is recogniser]
+            started_at = self._clock.now()
             try:
-                found = recogniser.recognise([samples[i].content for i in places])
+                with noted_runs() as runs:
+                    found = recogniser.recognise([samples[i].content for i in places])
             except Exception as error:  # noqa: BLE001  # a camera's own model must not cost the others their frames
+                self._guard.failed(error)
                 self._fail([samples[i].frame.ref.camera_id for i in places], error)
                 continue
+            self._guard.worked()
+            self._way.ran([samples[i] for i in places], started_at, recogniser.model, runs)
             for place, several in zip(places, found, strict=True):
                 sample = samples[place]
-                seen[place] = (sample.frame, _in_frame(several, sample.frame, sample.content), recogniser.model)
+                seen[place] = (sample, _in_frame(several, sample.frame, sample.content), recogniser.model)
         return seen
 
     def _fail(self, camera_ids: Sequence[int], error: Exception) -> None:
@@ -164,11 +192,11 @@ class FrameService:
             log.error("camera %d: frame not recognised: %s: %s", camera_id, type(error).__name__, error)
             self._count_drop(camera_id, "failed")
 
-    def _publish(self, frame: Frame, detections: tuple[Detection, ...], model: str) -> None:
-        camera_id = frame.ref.camera_id
+    def _publish(self, sample: Sample, detections: tuple[Detection, ...], model: str) -> None:
+        frame, camera_id, started_at = sample.frame, sample.frame.ref.camera_id, self._clock.now()
         try:
             if any(d.score >= self.recognition.evidence_score for d in detections):
-                self._evidence.keep(camera_id, frame.ref.seq, encode_jpeg(frame.pixels))
+                self._evidence.keep(camera_id, frame.ref.seq, frame.jpeg or encode_jpeg(frame.pixels))
             observation = Observation(frame.ref, self.recognition.kind, detections, model)
             self._log.append(observation, app)
         except (OperationalError, redis.RedisError, OSError) as error:
@@ -179,6 +207,8 @@ class FrameService:
         except CamrecError as error:
             log.warning("camera %d: %s", camera_id, error)
             self._count_drop(camera_id, "no_evidence_room")
+        else:
+            self._way.published(sample, started_at, len(detections))
 
     def _count_drop(self, camera_id: int, cause: str) -> None:
         try:
@@ -186,21 +216,13 @@ class FrameService:
         except redis.RedisError as error:
             log.debug("drop not counted: %s", error)
 
-    def _count_batch(self, size: int, wait_s: float, run_s: float) -> None:
-        try:
-            pipeline = self._client.pipeline(transaction=False)
-            for figure, amount in (("batches", 1), ("frames", size), ("wait_seconds", wait_s), ("run_seconds", run_s)):
-                pipeline.hincrbyfloat(keys.RECOGNISER_FIGURES, f"{self.recognition.kind}:{figure}", amount)
-            pipeline.execute()
-        except redis.RedisError as error:
-            log.debug("batch not counted: %s", error)
-
 
 def _recogniser_in_use(kind: str, settings: Settings, choice: Choice) -> RecogniserInUse:
     models = ModelStore(settings.models_dir, {f"{kind}.{role}": name for role, name in choice})
+    gpu = gpu_of(settings)
     return RecogniserInUse(
         kind,
-        lambda: build_recogniser(kind, models, gpu=settings.gpu, threads=1),
+        lambda: build_recogniser(kind, models, gpu=gpu, threads=1),
         lambda: models_state(kind, models),
     )
 
@@ -221,6 +243,7 @@ class _Running:
     database: Database
     store: FrameStore
     watch: ModelsWatch
+    tracing: Tracing
 
 
 _running: _Running | None = None
@@ -233,13 +256,15 @@ def start(settings: Settings, queues: Sequence[str]) -> None:
         CamrecError: the device that was asked for cannot be used.
     """
     global _running  # noqa: PLW0603  # one worker process has one set of models
-    client, store, database = connect_redis(settings), FrameStore(settings), Database(settings)
-    choices = ModelChoices(database)
+    client, store, database = connect_redis(settings), open_frame_store(settings), Database(settings)
+    choices, tracing = ModelChoices(database), Tracing(settings, "worker")
     services = {
-        r.kind: FrameService(r, settings, client, store, choices) for r in RECOGNITIONS.values() if r.queue in queues
+        r.kind: FrameService(r, settings, client, store, choices, tracing)
+        for r in RECOGNITIONS.values()
+        if r.queue in queues
     }
     watch = ModelsWatch([service.recognisers for service in services.values()])
-    _running = _Running(services, database, store, watch)
+    _running = _Running(services, database, store, watch, tracing)
 
 
 def stop() -> None:
@@ -249,6 +274,7 @@ def stop() -> None:
         _running.watch.close()
         for service in _running.services.values():
             service.close()
+        _running.tracing.close()
         _running.store.close()
         _running.database.close()
         _running = None

@@ -15,15 +15,17 @@ import redis
 from core import keys
 from core.errors import CamrecError, UnavailableError
 from core.recognitions import EVENT_SHARDS
-from core.types import Event, Observation
+from core.tracing import Tracing
+from core.types import Event
 from events import new_judge, restore_judge
 from events.judge import Judge
 from storage.camera import Camera
 from storage.events import EventStore
-from storage.frames.evidence import Evidence
+from storage.frames.store import EvidenceStore
 from storage.media import Media
 from tasks.camera_settings import CameraSettings
-from tasks.observations import ObservationLog
+from tasks.judge_way import JudgeWay
+from tasks.observations import ObservationLog, Waiting
 from tasks.snapshots import write_snapshot
 
 log = logging.getLogger(__name__)
@@ -60,8 +62,9 @@ class JudgingTools:
     client: redis.Redis
     cameras: CameraSettings
     events: EventStore
-    evidence: Evidence
+    evidence: EvidenceStore
     media: Media
+    tracing: Tracing
     matchers: Mapping[str, Any] = field(default_factory=dict)
     """Recognition → what its judges ask about the world beyond their camera, see `events.new_judge`."""
 
@@ -97,6 +100,7 @@ class ShardJudge:
         self._holder = holder
         self._tools = tools
         self._log = ObservationLog(tools.client)
+        self._way = JudgeWay(tools.tracing)
         self._save_script = tools.client.register_script(_SAVE)
         self._lock = threading.Lock()
         self._position = "0"
@@ -115,7 +119,7 @@ class ShardJudge:
         with self._from_checkpoint():
             self._log.clear_token(self.shard)
             while batch := self._log.read(self.shard, self._position, BATCH):
-                touched = {name for waiting in batch if (name := self._judge(waiting.observation, now))}
+                touched = {name for waiting in batch if (name := self._judge(waiting, now))}
                 self._save(touched, batch[-1].position)
 
     def tick(self, now: float, idle_s: float) -> None:
@@ -140,8 +144,9 @@ class ShardJudge:
             if touched:
                 self._save(touched, self._position)
 
-    def _judge(self, observation: Observation, now: float) -> str | None:
+    def _judge(self, waiting: Waiting, now: float) -> str | None:
         """Judge one observation; the name of the state that it changed, if any."""
+        observation = waiting.observation
         name = f"{observation.recognition}:{observation.frame.camera_id}"
         state = self._states.setdefault(name, _CameraState())
         state.last_active_s = now
@@ -155,7 +160,8 @@ class ShardJudge:
         if camera is None:
             self._count_drop(name, "camera_removed")
             return None
-        self._step(name, state, camera, lambda judge: judge.observe(observation))
+        with self._way.judging(waiting):
+            self._step(name, state, camera, lambda judge: judge.observe(observation))
         state.seq = observation.frame.seq
         return name
 
@@ -176,7 +182,8 @@ class ShardJudge:
         judge = self._judge_of(name.partition(":")[0], state, camera)
         changed = step(judge)
         if changed:
-            state.pictures = self._write(changed, state.pictures)
+            with self._way.writing(len(changed)):
+                state.pictures = self._write(changed, state.pictures)
             for event in changed:
                 (state.open_events.add if event.ended_at is None else state.open_events.discard)(event.id)
                 self._announce(event)
@@ -210,7 +217,7 @@ class ShardJudge:
                     pictures.pop(event.id, None)
                     pictures[event.id] = event.best.seq
             rows.append((event, snapshot))
-        self._tools.events.put(rows, self.epoch)
+        self._tools.events.put(rows, self.epoch, self._tools.media.node)
         return dict(list(pictures.items())[-MAX_PICTURES_REMEMBERED:])
 
     def _load(self) -> None:

@@ -43,6 +43,11 @@ class Waiting:
     position: str
     observation: Observation
 
+    @property
+    def since_s(self) -> float:
+        """When it was published, in seconds since the epoch by the clock of Redis."""
+        return int(self.position.partition("-")[0]) / 1000
+
 
 class ObservationLog:
     """The streams of one Redis."""

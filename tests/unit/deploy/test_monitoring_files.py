@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from capture.drops import Drops
+from inference.batcher import STALE
+
 ROOT = Path(__file__).resolve().parents[3]
 ALERTS, ALERTS_TEST = ROOT / "deploy/prometheus/alerts.yml", ROOT / "deploy/prometheus/alerts_test.yml"
 DASHBOARD = ROOT / "deploy/grafana/camrec.json"
@@ -46,6 +49,15 @@ def test_the_dashboards_panels_do_not_overlap() -> None:
     places = [panel["gridPos"] for panel in json.loads(DASHBOARD.read_text())["panels"]]
     cells = [(x, y) for p in places for x in range(p["x"], p["x"] + p["w"]) for y in range(p["y"], p["y"] + p["h"])]
     assert len(cells) == len(set(cells))
+
+
+def test_the_page_tells_of_every_cause_of_a_drop() -> None:
+    causes = set(re.findall(r"``([a-z_]+)``", Drops.__doc__ or "")) | {STALE}
+    for path in (ROOT / "tasks").glob("*.py"):
+        causes |= set(re.findall(r"_count_drop\([^()]*\"([a-z_]+)\"\)", path.read_text()))
+    table = PAGE.partition("## Why frames are dropped")[2].partition("## All metrics")[0]
+    told = {cause for row in table.splitlines() if row for cause in re.findall(r"`(\w+)`", row.split("|")[2])}
+    assert told == causes
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])

@@ -1,0 +1,214 @@
+"""What Prometheus reads: every figure of a running system, and the page that tells of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+import redis
+from prometheus_client.parser import text_string_to_metric_families
+
+from core import keys
+from core.settings import Settings
+from storage.camera import Camera, CameraRecognition
+from storage.cameras import CameraStore
+from storage.database import Database
+from storage.events import EventStore
+from storage.secrets import Secrets
+from storage.segments import SegmentStore
+from tests.support.api_client import ApiClient
+from tests.support.recordings import write_segments
+from tests.support.stored import an_event
+from tests.support.waiting import wait_until
+
+SECRET = "s3cretW0rd"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "monitoring.md"
+
+Figures = dict[tuple[str, ...], float]
+"""Name and values of labels, these in order of the labels' names → value."""
+
+
+def figures_of(client: ApiClient) -> Figures:
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert SECRET not in answer.text
+    return {
+        (sample.name, *(sample.labels[k] for k in sorted(sample.labels))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def status(**others: object) -> str:
+    """As capture says it."""
+    return json.dumps({
+        "state": "streaming", "reason": None, "message": None, "last_frame_at": time.time() - 1, "received_fps": 25.0,
+        "decoded_fps": 12.0, "sampled_fps": 5.0, "asked_fps": {"plates": 5.0}, "reached_fps": {"plates": 4.5},
+        "drops": {"superseded": 3}, "reconnects": 2,
+        "recording": {"state": "recording", "bytes": 5000, "gaps": 1, "waiting_bytes": 77}, **others,
+    })  # fmt: skip
+
+
+def assert_holds(figures: Figures, expected: Figures) -> None:
+    assert {key: figures.get(key) for key in expected} == expected
+
+
+def test_figures_of_cameras_and_their_frames(
+    viewer: ApiClient, operator: ApiClient, redis_client: redis.Redis, database: Database
+) -> None:
+    answer = operator.post("/cameras", {"name": 'the "gate"', "url": f"rtsp://u:{SECRET}@192.0.2.1/"})
+    camera_id = str(answer.get_json()["id"])
+    redis_client.set(keys.camera_status(int(camera_id)), status())
+    redis_client.hset(keys.SERVED, f"plates:{camera_id}", 42)
+    redis_client.hset(keys.WORKER_DROPS, f"plates:{camera_id}:stale", 7)
+    redis_client.hset(keys.JUDGE_DROPS, f"plates:{camera_id}:older", 1)
+    redis_client.hset(keys.JUDGE_DROPS, "of another release", 1)
+    figures = figures_of(viewer)
+    camera = ('the "gate"', camera_id)
+    assert 1 <= figures["camrec_camera_frame_age_seconds", *camera] < 10
+    assert_holds(
+        figures,
+        {
+            ("camrec_camera_state", *camera, "streaming"): 1,
+            ("camrec_camera_received_fps", *camera): 25,
+            ("camrec_camera_asked_fps", *camera, "plates"): 5,
+            ("camrec_camera_reached_fps", *camera, "plates"): 4.5,
+            ("camrec_camera_reconnects_total", *camera): 2,
+            ("camrec_capture_drops_total", *camera, "superseded"): 3,
+            ("camrec_recorder_waiting_bytes", *camera): 77,
+            ("camrec_recording_state", *camera, "recording"): 1,
+            ("camrec_frames_served_total", camera_id, "plates"): 42,
+            ("camrec_worker_drops_total", camera_id, "stale", "plates"): 7,
+            ("camrec_judge_drops_total", camera_id, "older", "plates"): 1,
+            ("camrec_up", "cameras"): 1,
+            ("camrec_api_requests_total", "POST", "/api/v1/cameras", "201"): 1,
+        },
+    )
+
+
+def test_figures_of_what_waits(viewer: ApiClient, redis_client: redis.Redis) -> None:
+    def message(age_s: float) -> str:
+        return json.dumps({"headers": {keys.SENT_AT: time.time() - age_s}})
+
+    redis_client.lpush("plates", message(3), message(2), "not ours")
+    redis_client.lpush("falls", "not ours")
+    redis_client.xadd(keys.observations(3), {"observation": "{}"}, id=f"{round(time.time() * 1000) - 5000}-0")
+    redis_client.xadd(keys.observations(3), {"observation": "{}"})
+    figures = figures_of(viewer)
+    assert figures["camrec_queue_oldest_seconds", "plates"] == pytest.approx(3, abs=1)
+    assert figures["camrec_observations_oldest_seconds", "3"] == pytest.approx(5, abs=1)
+    assert ("camrec_queue_oldest_seconds", "falls") not in figures, "what is not ours has no known age"
+    assert_holds(
+        figures,
+        {
+            ("camrec_queue_length", "plates"): 3,
+            ("camrec_queue_oldest_seconds", "jobs"): 0,
+            ("camrec_observations_waiting", "3"): 2,
+            ("camrec_observations_oldest_seconds", "0"): 0,
+        },
+    )
+
+
+def test_figures_of_processes_and_their_leases(
+    viewer: ApiClient, redis_client: redis.Redis, settings: Settings
+) -> None:
+    load = {"cpu_s": 12.5, "rss_bytes": 1e8, "threads": 9}
+    disk = {"free": 10, "total": 100, "must_be_free": 2}
+    sign = {"at": time.time(), "load": load, "shard_restarts": 6}
+    redis_client.hset(keys.CAPTURE_NODES, "north", json.dumps({**sign, "cameras": 30, "disk": disk}))
+    redis_client.hset(keys.CAPTURE_NODES, "dead", json.dumps({**sign, "cameras": 30, "at": time.time() - 60}))
+    redis_client.hset(keys.WORKERS, "events@south", json.dumps({**sign, "queues": ["events.0"]}))
+    redis_client.set(keys.LEASE_MOVES, 4)
+    redis_client.mset({keys.lease("events.0"): "south:123", keys.lease_epoch("events.0"): 2})
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    process = {"name": "beat", "pid": None, "state": "restarting", "restarts": 5, "last_exit": "exit 1"}
+    (settings.run_dir / "supervisor.json").write_text(json.dumps({"pid": 1, "processes": [process]}))
+    figures = figures_of(viewer)
+    assert ("camrec_node_cameras", "dead") not in figures
+    assert figures["camrec_process_resident_bytes", settings.node, "api"] > 1e6
+    assert_holds(
+        figures,
+        {
+            ("camrec_workers", "events.0"): 1,
+            ("camrec_workers", "jobs"): 0,
+            ("camrec_lease_moves_total", "camera"): 4,
+            ("camrec_lease_moves_total", "event_shard"): 2,
+            ("camrec_node_cameras", "north"): 30,
+            ("camrec_node_event_shards", "south"): 1,
+            ("camrec_disk_bytes", "must_be_free", "north"): 2,
+            ("camrec_capture_restarts_total", "north"): 6,
+            ("camrec_process_cpu_seconds_total", "south", "events"): 12.5,
+            ("camrec_process_resident_bytes", "north", "capture"): 1e8,
+            ("camrec_process_restarts_total", "beat"): 5,
+            ("camrec_process_running", "beat"): 0,
+        },
+    )
+
+
+def test_figures_of_what_is_stored(
+    viewer: ApiClient, operator: ApiClient, database: Database, settings: Settings
+) -> None:
+    settings.media_dir.mkdir(parents=True)
+    operator.post("/cameras", {"name": "gate", "url": "rtsp://192.0.2.1/"})
+    EventStore(database).put([(an_event(1, 1000.0), None)], epoch=1)
+    figures = figures_of(viewer)
+    assert figures["camrec_disk_bytes", "free", settings.node] > 0
+    assert figures["camrec_database_seconds_count", "write"] >= 1
+    assert_holds(
+        figures,
+        {("camrec_events",): 1, ("camrec_clips", "queued"): 0, ("camrec_redis_up",): 1, ("camrec_up", "media"): 1},
+    )
+
+
+def test_figures_of_copies(viewer: ApiClient, redis_client: redis.Redis) -> None:
+    assert ("camrec_backup_age_seconds",) not in figures_of(viewer)
+    redis_client.hset(keys.OBJECTS, "north", json.dumps({"at": 1.0, "fault": None, "backlog": 12, "stored_bytes": 9}))
+    redis_client.set(keys.BACKUP, json.dumps({"made_at": time.time() - 500, "count": 2, "error": None}))
+    figures = figures_of(viewer)
+    assert figures["camrec_objects_waiting", "north"] == 12
+    assert figures["camrec_backup_age_seconds",] == pytest.approx(500, abs=2)
+
+
+def test_disk_by_class_is_worked_out_beside_the_scrape(
+    viewer: ApiClient, database: Database, settings: Settings
+) -> None:
+    segments = write_segments(settings.media_dir, 1, 1_795_435_200.0, 2)
+    SegmentStore(database).add(segments)
+    key = ("camrec_media_bytes", segments[0].retention_class, segments[0].node)
+    found = wait_until(lambda: figures_of(viewer).get(key), "the sums are there", 10)
+    assert found == sum(segment.size_bytes for segment in segments)
+
+
+def test_every_metric_has_its_line_in_the_page_of_monitoring(viewer: ApiClient) -> None:
+    families = list(text_string_to_metric_families(viewer.get("/metrics").text))
+    exported = {(family.name, family.type) for family in families}
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", PAGE.read_text(), re.MULTILINE)
+    told = {(name.removesuffix("_total") if kind == "counter" else name, kind) for name, kind in rows}
+    assert told == exported
+    assert all(family.documentation for family in families)
+
+
+def test_a_thousand_cameras_are_told_of_within_a_second(
+    viewer: ApiClient, redis_client: redis.Redis, database: Database, settings: Settings
+) -> None:
+    kinds = ("plates", "falls", "reid")
+    recognitions = tuple(CameraRecognition(kind, 5.0) for kind in kinds)
+    cameras = [Camera(0, f"camera {n}", "rtsp://192.0.2.1/", recognitions=recognitions) for n in range(1000)]
+    said = status(
+        asked_fps=dict.fromkeys(kinds, 5.0), reached_fps=dict.fromkeys(kinds, 4.5), drops={"still": 70, "corrupt": 1}
+    )
+    pipeline = redis_client.pipeline()
+    for camera in CameraStore(database, Secrets.of(settings)).replace_all(cameras):
+        pipeline.set(keys.camera_status(camera.id), said)
+        for kind in kinds:
+            pipeline.hset(keys.SERVED, f"{kind}:{camera.id}", 42)
+            pipeline.hset(keys.WORKER_DROPS, f"{kind}:{camera.id}:stale", 7)
+    pipeline.execute()
+    started_s = time.process_time()
+    text = viewer.get("/metrics").text
+    took_s = time.process_time() - started_s
+    assert text.count("camrec_camera_frame_age_seconds{") == 1000
+    assert took_s < 1.0, "seconds of CPU, since other tests run beside this one"
