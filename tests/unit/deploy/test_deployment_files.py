@@ -97,6 +97,7 @@ def test_secrets_are_made_once_and_for_all_that_compose_names(tmp_path: Path) ->
     script.parent.mkdir()
     shutil.copy(ROOT / "deploy" / "make-secrets", script)
     run(script)
+    assert (script.parent / "secrets").stat().st_mode & 0o777 == 0o700, "other users of the machine do not enter"
     made = {path.name: path.read_text() for path in (script.parent / "secrets").iterdir()}
     assert made.keys() == COMPOSE["secrets"].keys() | {"secret_key"}, "the key of deploy/kubernetes"
     assert made["redis_password"] in made["redis_url"]

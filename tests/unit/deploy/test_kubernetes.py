@@ -119,6 +119,8 @@ def test_no_container_may_do_more_than_it_needs(folder: str) -> None:
         assert pod["securityContext"]["runAsNonRoot"] is True, name
         assert pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault", name
         assert pod["automountServiceAccountToken"] is False, name
+        # Variables of links have names that programs take for their own options: FLOWER_PORT=tcp://…
+        assert pod["enableServiceLinks"] is False, name
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -173,6 +175,17 @@ def test_commands_exist_and_workers_take_every_queue(folder: str) -> None:
             assert any(set(queues) <= set(one) for one in (FRAME_QUEUES, EVENT_QUEUES, JOB_QUEUES)), "of two classes"
             taken += queues
     assert sorted(taken) == sorted([*FRAME_QUEUES, *EVENT_QUEUES, *JOB_QUEUES])
+
+
+@pytest.mark.parametrize("folder", OVERLAYS)
+def test_a_container_is_asked_for_the_signs_of_life_that_it_gives(folder: str) -> None:
+    asked = 0
+    for name, container, _ in containers(rendered(folder)):
+        command = container.get("readinessProbe", {}).get("exec", {}).get("command", [])
+        if command[:2] == ["camrec", "alive"]:
+            assert command[2] == container["args"][1], name
+            asked += 1
+    assert asked >= 1 + 1 + 1 + len(FRAME_QUEUES)
 
 
 @pytest.mark.parametrize("folder", OVERLAYS)
