@@ -62,6 +62,11 @@ class CameraWatcher:
             news, self._news = self._news, None
             return news
 
+    def camera_ids(self) -> set[int] | None:
+        """Of all cameras that exist, those that cannot be read, too; None: not known yet."""
+        cameras, unreadable = self._cameras, self._unreadable
+        return None if cameras is None else cameras.keys() | unreadable
+
     def _run(self) -> None:
         failures = 0
         while not self._stopped.is_set():
@@ -82,6 +87,7 @@ class CameraWatcher:
             self._prepare()
             self._store = self._open_cameras()
         versions = self._store.versions()
+        self._unreadable = {i: v for i, v in self._unreadable.items() if versions.get(i) == v}
         cameras = {i: c for i, c in (self._cameras or {}).items() if versions.get(i) == c.version}
         for camera_id in sorted(versions.keys() - cameras.keys()):
             if self._unreadable.get(camera_id) != versions[camera_id]:

@@ -1,33 +1,30 @@
-"""The capture of one machine: reads which cameras there are and spreads them over processes."""
+"""The capture of one machine: takes cameras of those there are and spreads them over processes."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Mapping
-
-import redis
-from sqlalchemy.exc import DatabaseError
+from typing import Any
 
 from capture.backoff import Backoff
+from capture.camera_leases import CameraLeases
 from capture.camera_watcher import CameraWatcher
+from capture.housekeeping import Housekeeping
+from capture.lease_book import Rights
+from capture.node_memory import NodeMemory
 from capture.placement import Placement
-from capture.shard import Assign, Remove
+from capture.shard import FIRST_SHARD, Assign, Remove
 from capture.shard_process import ShardProcess
-from core import keys
-from core.errors import CamrecError, UnavailableError
+from core.errors import CamrecError
+from core.process_load import process_load
 from core.redis_client import connect_redis
 from core.settings import Settings
 from storage.camera import Camera
 from storage.cameras import CameraStore
 from storage.database import Database
-from storage.frames.store import FrameStore
-from storage.media import Media
-from storage.retention.passes import RetentionPass
+from storage.retention.room import disk_figures
 from storage.secrets import Secrets
 
 log = logging.getLogger(__name__)
@@ -35,56 +32,102 @@ log = logging.getLogger(__name__)
 STOP_TIMEOUT_S = 6.5
 """Shards end by themselves in a little less."""
 REDIS_TIMEOUT_S = 2.0
-SWEEP_INTERVAL_S = 30.0
-EXPIRY_INTERVAL_S = 10.0
-SIGN_OF_LIFE_INTERVAL_S = 2.0
+LOCK_TIMEOUT_S = 10.0
+"""A former capture of this data folder may still be ending."""
+RELEASE_TIMEOUT_S = 2.0
 _TICK_S = 0.2
 
 
 class CaptureNode:
-    """Runs shards and gives each its cameras."""
+    """Runs shards and gives each its cameras: those of the installation that this node holds the leases of."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._database = Database(settings)
         self._watcher = CameraWatcher(
             self._database.migrate,
-            lambda: CameraStore(self._database, Secrets(settings.data)),
+            lambda: CameraStore(self._database, Secrets.of(settings)),
             lambda: connect_redis(settings, REDIS_TIMEOUT_S),
         )
         self._placement = Placement(settings.cameras_per_shard)
-        self._cameras: Mapping[int, Camera] | None = None
+        self._memory = NodeMemory(settings.run_dir)
+        self._holder = ""
+        self._existing: Mapping[int, Camera] = {}
+        self._cameras: Mapping[int, Camera] = {}
+        """Those that are captured here."""
+        self._leased_until_s = Rights().valid_until_s
         self._shards: dict[int, ShardProcess] = {}
         self._ending: list[tuple[ShardProcess, float]] = []
         self._backoffs: dict[int, Backoff] = {}
         self._restarts_s: dict[int, float] = {}
+        self._restarts = 0
         self._stopped = threading.Event()
-        self._housekeeping = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        self._housekeeping = Housekeeping(settings, self._database, self._watcher.camera_ids)
 
     def request_stop(self) -> None:
         """Have `run` return soon; safe in a signal handler."""
         self._stopped.set()
 
     def run(self) -> None:
-        """Watch cameras until `request_stop`. Call it in the main thread."""
+        """Watch cameras until `request_stop`. Call it in the main thread.
+
+        Raises:
+            CamrecError: another process runs on this data folder, or has this node's name.
+        """
+        if not self._lock_memory():
+            return
+        leases = CameraLeases(
+            self._settings, self._memory, lambda: connect_redis(self._settings, REDIS_TIMEOUT_S), self._figures
+        )
+        self._holder = leases.holder
+        self._start(FIRST_SHARD)
         self._watcher.start()
+        leases.start()
         self._housekeeping.start()
         try:
             while not self._stopped.is_set():
-                cameras = self._watcher.wait(_TICK_S)
-                if cameras is not None:
-                    self._apply(cameras)
+                existing = self._watcher.wait(_TICK_S)
+                if existing is not None:
+                    self._existing = existing
+                    leases.follow({i: camera.enabled for i, camera in existing.items()})
+                self._use(leases.rights)
                 self._restart_dead()
-                self._reap()
+                if ended := self._ended():
+                    leases.ended(ended)
         finally:
+            leases.leave()
             self._stop_all()
+            leases.stop(RELEASE_TIMEOUT_S)
+
+    def _lock_memory(self) -> bool:
+        """Wait for the end of a former process; False: this one is to stop meanwhile."""
+        deadline_s = time.monotonic() + LOCK_TIMEOUT_S
+        while not self._memory.lock():
+            if time.monotonic() > deadline_s:
+                raise CamrecError(
+                    f"Another capture process runs on {self._settings.data}. Stop it first; several on one machine "
+                    "need a CAMREC_DATA and a CAMREC_NODE of their own."
+                )
+            if self._stopped.wait(_TICK_S):
+                return False
+        return True
+
+    def _use(self, rights: Rights) -> None:
+        cameras = {i: self._existing[i] for i in rights.cameras if i in self._existing}
+        if cameras != self._cameras:
+            self._apply(cameras)
+        if rights.valid_until_s != self._leased_until_s:
+            # After the cameras that are given up: nothing of those may be handed on any more.
+            self._leased_until_s = rights.valid_until_s
+            for shard in self._shards.values():
+                shard.extend(self._leased_until_s)
 
     def _apply(self, cameras: Mapping[int, Camera]) -> None:
-        before, self._cameras = self._cameras or {}, cameras
+        before, self._cameras = self._cameras, cameras
         for camera_id in before.keys() - cameras.keys():
             self._tell(camera_id, Remove(camera_id))
         self._placement.place(cameras)
-        for number in self._shards.keys() - self._placement.shards():
+        for number in self._shards.keys() - self._placement.shards() - {FIRST_SHARD}:
             self._end(number)
         for number in self._placement.shards() - self._shards.keys() - self._restarts_s.keys():
             self._start(number)
@@ -99,10 +142,11 @@ class CaptureNode:
 
     def _start(self, number: int) -> None:
         self._restarts_s.pop(number, None)
-        shard = self._shards[number] = ShardProcess(number, self._settings)
+        shard = self._shards[number] = ShardProcess(number, self._settings, self._holder)
         for camera_id in self._placement.cameras_of(number):
-            if self._cameras and camera_id in self._cameras:
+            if camera_id in self._cameras:
                 shard.send(Assign(self._cameras[camera_id]))
+        shard.extend(self._leased_until_s)
         log.info("Started shard %d, process %d", number, shard.pid)
 
     def _restart_dead(self) -> None:
@@ -113,76 +157,46 @@ class CaptureNode:
                 log.error("Shard %d ended with %s; restart in %.1f s", number, shard.exit_code, wait_s)
                 self._shards.pop(number).join(0)
                 self._restarts_s[number] = now_s + wait_s
+                self._restarts += 1
         for number, at_s in list(self._restarts_s.items()):
-            if number not in self._placement.shards():
+            if number not in self._placement.shards() | {FIRST_SHARD}:
                 del self._restarts_s[number]
             elif now_s >= at_s:
                 self._start(number)
 
     def _end(self, number: int) -> None:
-        """Ask a shard to end; `_reap` sees that it does, and other cameras need not wait for it."""
+        """Ask a shard to end; `_ended` sees that it does, and other cameras need not wait for it."""
         shard = self._shards.pop(number)
         shard.request_stop()
         self._ending.append((shard, time.monotonic() + STOP_TIMEOUT_S))
 
-    def _reap(self) -> None:
+    def _ended(self) -> set[int]:
+        """Let go of shards that have ended; returns cameras that were given up and whose streams have ended."""
+        ended: set[int] = set()
         for shard, deadline_s in list(self._ending):
             if not shard.is_alive or time.monotonic() > deadline_s:
                 shard.join(0)
+                ended |= shard.ended()
                 self._ending.remove((shard, deadline_s))
+        for shard in self._shards.values():
+            ended |= shard.ended()
+        return ended
+
+    def _figures(self) -> dict[str, Any]:
+        """For the sign of life."""
+        return {
+            "shards": len(self._shards),
+            "shard_restarts": self._restarts,
+            "frame_store": self._housekeeping.frame_store,
+            "load": process_load(with_children=True),
+            "disk": disk_figures(self._settings.media_dir, self._settings.min_free),
+        }
 
     def _stop_all(self) -> None:
         self._watcher.stop()
+        self._housekeeping.stop()
         for number in list(self._shards):
             self._end(number)
         for shard, deadline_s in self._ending:
             shard.join(max(0.0, deadline_s - time.monotonic()))
         self._database.close()
-
-    def _keep_house(self) -> None:
-        """Sign of life, and memory of cameras that are gone."""
-        client: redis.Redis | None = None
-        next_sweep_s = next_expiry_s = 0.0
-        while not self._stopped.wait(SIGN_OF_LIFE_INTERVAL_S):
-            cameras = self._cameras
-            try:
-                client = client or connect_redis(self._settings, REDIS_TIMEOUT_S)
-                self._give_sign_of_life(client)
-            except (redis.RedisError, UnavailableError) as error:
-                log.debug("No sign of life given: %s", error)
-            if time.monotonic() >= next_expiry_s:
-                next_expiry_s = time.monotonic() + EXPIRY_INTERVAL_S
-                self._expire_media()
-            if cameras is not None and time.monotonic() >= next_sweep_s:
-                next_sweep_s = time.monotonic() + SWEEP_INTERVAL_S
-                self._sweep(cameras)
-
-    def _give_sign_of_life(self, client: redis.Redis) -> None:
-        node = self._settings.node
-        sign = {
-            "node": node,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "shards": len(self._shards),
-            "cameras": len(self._cameras or ()),
-            "at": time.time(),
-        }
-        client.hset(keys.CAPTURE_NODES, node, json.dumps(sign))
-
-    def _expire_media(self) -> None:
-        """Here as well as by the jobs: room for what comes next must not depend on workers."""
-        settings = self._settings
-        one_pass = RetentionPass(settings, self._database, Media(settings.media_dir), settings.node)
-        try:
-            removed = one_pass.run(time.time())
-        except (CamrecError, OSError, DatabaseError) as error:
-            log.warning("Old media were not deleted: %s", error)
-        else:
-            if any(removed.values()):
-                log.info("Deleted old media: %s", ", ".join(f"{n} {name}" for name, n in removed.items() if n))
-
-    def _sweep(self, cameras: Mapping[int, Camera]) -> None:
-        try:
-            FrameStore(self._settings).sweep(cameras)
-        except UnavailableError as error:
-            log.warning("The frame store was not swept: %s", error)

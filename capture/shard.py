@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
@@ -17,27 +18,36 @@ from capture.condition import Figures, State
 from capture.disk_guard import DiskGuard
 from capture.dispatcher import Dispatcher
 from capture.drops import Drops
+from capture.hardware import find_hardware
 from capture.keeper import Keeper
+from capture.motion_log import MotionLog
 from capture.publisher import SOCKET_TIMEOUT_S, Publisher
 from capture.rates import KEEP, consumer_rates
 from capture.recorder.recorder import Recorder
 from capture.status import REDIS_TIMEOUT_S, StatusReporter
 from capture.stream import silence_ffmpeg
+from core.allocator import share_arenas
 from core.errors import UnavailableError
+from core.figures import SAMPLE_SECONDS
 from core.log import setup_logging
 from core.recognitions import RECOGNITIONS
 from core.redis_client import connect_redis
 from core.settings import Settings
+from core.tracing import Step, Tracing
 from core.types import FrameRef, Picture
 from storage.camera import Camera
 from storage.database import Database
-from storage.frames.store import FrameStore
+from storage.frames.store import FrameStore, open_frame_store
 from storage.frames.tokens import Tokens
 from storage.kept_frames import KeptFrameStore
 from storage.media import Media
+from storage.motion_spans import MotionSpanStore
 
 log = logging.getLogger(__name__)
 
+FIRST_SHARD = 0
+"""Runs whether it has cameras or not: a process takes a second to start, and cameras that come to this node are not
+watched by anybody meanwhile."""
 STOP_TIMEOUT_S = 5.0
 _TICK_S = 0.5
 _PR_SET_PDEATHSIG = 1
@@ -57,22 +67,40 @@ class Remove:
     camera_id: int
 
 
-Message = Assign | Remove
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """The cameras are leased until then, on the monotonic clock of this machine."""
+
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Said to the node: the streams of a camera that was removed have ended."""
+
+    camera_id: int
+
+
+Message = Assign | Remove | Extend
 
 
 class _FrameWriter:
     """The frame store, opened with the first frame: where its folder is missing, each camera's status says so."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, tracing: Tracing) -> None:
+        self._settings, self._tracing = settings, tracing
         self._lock = threading.Lock()
         self._store: FrameStore | None = None
 
     def write(self, camera_id: int, pixels: Picture, captured_at: float) -> FrameRef:
         with self._lock:
             if self._store is None:
-                self._store = FrameStore(self._settings)
-        return self._store.write(camera_id, pixels, captured_at)
+                self._store = open_frame_store(self._settings)
+        ref = self._store.write(camera_id, pixels, captured_at)
+        written_at = time.time()
+        SAMPLE_SECONDS.observe(written_at - captured_at)
+        self._tracing.step(Step.SAMPLE, ref, captured_at, written_at)
+        return ref
 
     def write_clip_picture(self, camera_id: int, pixels: Picture, captured_at: float) -> None:
         if self._store is None:
@@ -87,17 +115,35 @@ class _FrameWriter:
 class Shard:
     """The cameras of one process."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        holder: str,
+        ended: Callable[[int], None] = lambda _: None,
+        *,
+        mends_all: bool = False,
+    ) -> None:
+        """Nothing runs before `start`.
+
+        Args:
+            settings: of this machine.
+            holder: of the cameras' leases.
+            ended: is told of cameras that were removed and whose streams have ended.
+            mends_all: see `Recorder`.
+        """
+        self._settings, self._told_ended = settings, ended
+        self._leased_until_s = float("-inf")
         self._drops = Drops()
-        self._store = _FrameWriter(settings)
+        self._hardware = find_hardware(settings.hwdevice)
+        self._tracing = Tracing(settings, "capture")
+        self._store = _FrameWriter(settings, self._tracing)
         self._clips = ClipFeeder(self._store)
         self._database = Database(settings)
         self._publisher = Publisher(settings)
         self._dispatcher = Dispatcher(
             lambda: Tokens(connect_redis(settings, SOCKET_TIMEOUT_S)), self._publisher.publish, self._drops
         )
-        media = Media(settings.media_dir)
+        media = Media(settings.media_dir, settings.node)
         disk = DiskGuard(
             settings.media_dir,
             settings.min_free,
@@ -105,21 +151,26 @@ class Shard:
             "keep frames for a shorter time (CAMREC_FRAMES_DAYS)",
         )
         self._keeper = Keeper(media, disk, KeptFrameStore(self._database), self._drops)
-        self._recorder = Recorder(settings, self._database, self._drops)
+        self._motion = MotionLog(MotionSpanStore(self._database), self._drops)
+        self._recorder = Recorder(settings, self._database, self._drops, mends_all=mends_all)
         self._reporter = StatusReporter(
             lambda: connect_redis(settings, REDIS_TIMEOUT_S),
             lambda: list(self._workers.values()),
             self._keeper.newest_paths,
             self._drops,
             self._recorder.status,
+            holder=holder,
         )
         self._workers: dict[int, CameraWorker] = {}
         self._ending: list[CameraWorker] = []
+        self._retired: set[int] = set()
+        """Cameras some thread of which was asked to end."""
 
     def start(self) -> None:
         """Start the threads that cameras share."""
         self._dispatcher.start()
         self._keeper.start()
+        self._motion.start()
         self._recorder.start()
         self._reporter.start()
 
@@ -127,6 +178,9 @@ class Shard:
         """Hand a sampled frame on, without waiting for anybody."""
         if consumer == KEEP:
             self._keeper.offer(ref, pixels)
+            return
+        if time.monotonic() >= self._leased_until_s:
+            self._drops.count(ref.camera_id, "lease_lapsed")  # another node may feed this camera's frames by now
             return
         shape = RECOGNITIONS[consumer].clip
         try:
@@ -146,19 +200,23 @@ class Shard:
         """Do what the node says."""
         if isinstance(message, Assign):
             self._assign(message.camera)
+        elif isinstance(message, Extend):
+            self._leased_until_s = message.until_s
         else:
             self._retire(message.camera_id)
             self._recorder.retire(message.camera_id)
 
     def reap(self) -> None:
         """Let go of cameras whose threads have ended."""
-        ended = [worker for worker in self._ending if worker.join(0)]
-        self._ending = [worker for worker in self._ending if worker not in ended]
-        watched = self._workers.keys() | {w.camera.id for w in self._ending}
-        for camera_id in {w.camera.id for w in ended} - watched:
+        self._ending = [worker for worker in self._ending if not worker.join(0)]
+        watched = self._workers.keys() | {w.camera.id for w in self._ending} | self._recorder.ending_streams()
+        left, self._retired = self._retired - watched, self._retired & watched
+        for camera_id in left:
             self._store.release(camera_id)
             self._clips.forget(camera_id)
+            self._motion.forget(camera_id)
             self._drops.forget(camera_id)
+            self._told_ended(camera_id)
 
     def stop(self) -> None:
         """End all threads that end in time."""
@@ -170,6 +228,8 @@ class Shard:
         self._dispatcher.stop(0.1)
         self._recorder.stop(STOP_TIMEOUT_S / 2)
         self._keeper.stop(STOP_TIMEOUT_S / 4)
+        self._motion.stop(STOP_TIMEOUT_S / 8)
+        self._tracing.close()
         for worker in workers:
             worker.join(max(0.0, deadline_s - time.monotonic()))
 
@@ -183,7 +243,16 @@ class Shard:
             worker.update(camera, rates)
             return
         self._retire(camera.id)
-        worker = CameraWorker(camera, rates, store=self._store, sink=self, drops=self._drops, recorder=recorder)
+        worker = CameraWorker(
+            camera,
+            rates,
+            store=self._store,
+            sink=self,
+            drops=self._drops,
+            recorder=recorder,
+            hardware=self._hardware,
+            motion=self._motion,
+        )
         self._workers[camera.id] = worker
         worker.start()
 
@@ -192,6 +261,7 @@ class Shard:
         if worker is not None:
             worker.stop()
             self._ending.append(worker)
+            self._retired.add(camera_id)
 
 
 def _may_go_on(worker: CameraWorker, camera: Camera) -> bool:
@@ -203,15 +273,16 @@ def _source(camera: Camera) -> tuple[str, bool, bool, bool]:
     return camera.analysed_url, camera.detect_url is None, camera.tls_verify, camera.enabled
 
 
-def run_shard(number: int, settings: Settings, control: Connection) -> None:
+def run_shard(number: int, settings: Settings, holder: str, control: Connection) -> None:
     """Main function of a shard's process. It ends when ``control`` closes, on SIGTERM, and with its parent."""
     stopped = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the node ends its shards in order
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    share_arenas()
     setup_logging(f"capture.{number}", settings)
     silence_ffmpeg()
-    shard = Shard(settings)
+    shard = Shard(settings, holder, lambda camera_id: control.send(Ended(camera_id)), mends_all=number == FIRST_SHARD)
     shard.start()
     try:
         while not stopped.is_set():

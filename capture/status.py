@@ -1,4 +1,4 @@
-"""What capture says of its cameras, every second, in Redis."""
+"""What capture says of its cameras, and what it has counted, every second, in Redis."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from capture.rates import recognition_rates
 from core import keys
 from core.clock import Clock, SystemClock
 from core.errors import CamrecError
+from core.figures import REGISTRY
+from core.lease_table import LeasedValue, LeaseTable
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +70,8 @@ class StatusReporter:
         newest_paths: Callable[[], dict[int, str]],
         drops: Drops,
         recording: Callable[[int], dict[str, Any]],
+        *,
+        holder: str,
         clock: Clock | None = None,
     ) -> None:
         """Idle until `start`.
@@ -78,10 +82,11 @@ class StatusReporter:
             newest_paths: camera → path of its newest kept frame, of those that are new.
             drops: counters of what was lost.
             recording: camera → what there is to say of its recording.
+            holder: of the leases of the cameras; what is said of others' is dropped.
             clock: of the machine by default.
         """
         self._connect, self._workers, self._newest_paths = connect, workers, newest_paths
-        self._drops, self._recording = drops, recording
+        self._drops, self._recording, self._holder = drops, recording, holder
         self._clock = clock or SystemClock()
         self._client: redis.Redis | None = None
         self._rates: dict[int, Rates] = {}
@@ -121,13 +126,16 @@ class StatusReporter:
             self._client = self._connect()
         workers = {w.camera.id: w for w in self._workers()}
         served = self._served(self._client, workers)
-        pipeline = self._client.pipeline(transaction=False)
-        for camera_id, worker in workers.items():
-            status = json.dumps(self._status(worker, served.get(camera_id, {})))
-            pipeline.set(keys.camera_status(camera_id), status, ex=LIFETIME_S)
-        for camera_id, path in self._newest_paths().items():
-            pipeline.set(keys.newest_kept_frame(camera_id), path, ex=NEWEST_LIFETIME_S)
-        pipeline.execute()
+        said = [
+            LeasedValue(str(c), keys.camera_status(c), json.dumps(self._status(worker, served.get(c, {}))), LIFETIME_S)
+            for c, worker in workers.items()
+        ]
+        newest = [
+            LeasedValue(str(c), keys.newest_kept_frame(c), path, NEWEST_LIFETIME_S)
+            for c, path in self._newest_paths().items()
+        ]
+        LeaseTable(self._client, keys.CAPTURE_LEASES, self._holder).write([*said, *newest])
+        REGISTRY.flush(self._client)
         for camera_id in self._rates.keys() - workers.keys():
             del self._rates[camera_id]
 
@@ -153,6 +161,7 @@ class StatusReporter:
         rates.add(self._clock.monotonic(), {**counters, **others})
         asked = recognition_rates(worker.camera)
         return {
+            "node": self._holder.partition(":")[0],
             "state": condition.state,
             "reason": condition.reason,
             "message": condition.message,

@@ -17,14 +17,38 @@ WORKER_DROPS = "camrec:worker-drops"
 JUDGE_DROPS = "camrec:judge-drops"
 """Hash ``<recognition>:<camera id>:<cause>`` → observations dropped, e.g. as older than the checkpoint."""
 
-RECOGNISER_FIGURES = "camrec:recogniser-figures"
-"""Hash ``<recognition>:<figure>`` → sums (batches, frames, seconds) for the metrics."""
+FIGURES = "camrec:figures:1"
+"""Hash ``[sample name, labels]`` as JSON → sum over all processes: ``core.figures``."""
 
-OBJECTS = "camrec:objects"
-"""JSON of what the last pass over object storage found."""
+OBJECTS = "camrec:objects-of-nodes"
+"""Hash node → JSON of what its last pass over object storage found."""
+
+MEDIA_NODES = "camrec:media-nodes"
+"""Hash node → JSON of where it serves its media, and when it said so last by Redis's clock."""
 
 CAPTURE_NODES = "camrec:capture-nodes"
 """Hash node → JSON of its last sign of life."""
+
+CAPTURE_LEASES = "camrec:capture-leases"
+"""Hash ``node.<node>`` or camera id → holder and until when: ``core.lease_table``."""
+
+LEASE_MOVES = "camrec:lease-moves"
+"""Cameras that passed from one capture node to another, ever."""
+
+FRAME_STORE = "camrec:frame-store"
+"""In the frames' Redis: name of the frame store in it, by which processes see that they use the same one."""
+
+FRAME_SIZES = "camrec:frame-sizes"
+"""In the frames' Redis: hash key of frames or clip pictures → bytes in it, ``total`` → their sum."""
+
+EVIDENCE_SIZES = "camrec:evidence-sizes"
+"""In the frames' Redis: the same of pictures for events."""
+
+SENT_AT = "camrec_sent_at"
+"""Header of every Celery message of ours: when it was sent, in seconds since the epoch."""
+
+CLIPS_FOLLOWED = "camrec:clips-followed"
+"""Up to which change events have been asked whether they want a clip, in seconds since the epoch."""
 
 LIVE_WANTED = "camrec:live-wanted"
 """Sorted set of camera ids; the score is until when somebody watches, in seconds since the epoch."""
@@ -39,6 +63,21 @@ WORKERS = "camrec:workers"
 def token(recognition: str, camera_id: int) -> str:
     """Set while a token of this camera (or, for ``events``, shard) waits in the recognition's queue."""
     return f"camrec:token:{recognition}:{camera_id}"
+
+
+def newest_frame(camera_id: int) -> str:
+    """In the frames' Redis: the camera's newest frame, ``storage.frames.jpeg_frame``."""
+    return f"camrec:frame:{camera_id}"
+
+
+def clip_pictures(camera_id: int) -> str:
+    """In the frames' Redis: list of the newest pictures of the camera's clip, newest first."""
+    return f"camrec:clip-pictures:{camera_id}"
+
+
+def evidence(camera_id: int) -> str:
+    """In the frames' Redis: hash seq in 20 digits → JPEG of a frame that showed something."""
+    return f"camrec:evidence:{camera_id}"
 
 
 def camera_status(camera_id: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.metadata
 import os
 import socket
 from functools import lru_cache
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from dotenv import dotenv_values
-from pydantic import ByteSize, Field, SecretStr, ValidationError
+from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -19,6 +20,8 @@ from core.errors import BadSettingError, UnavailableError
 PREFIX = "CAMREC_"
 ENV_FILE = ".env"
 FILE_SUFFIX = "_FILE"
+TRACING_PACKAGE = "opentelemetry-exporter-otlp-proto-http"
+"""Optional: the extra ``trace``. It brings the others that tracing needs."""
 
 
 def _default_data() -> Path:
@@ -37,11 +40,25 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
         description="name of this machine among those of the installation; media belong to the node that wrote them",
     )
+    node_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@\s]+$",
+        description="address at which other machines reach this one's `camrec media`; unset: none do",
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="content of the first machine's secret.key, for the others; unset: made at first use"
+    )
     redis_url: SecretStr | None = Field(None, description="Redis to use; unset: `camrec up` starts one of its own")
     database_url: SecretStr | None = Field(
         None, description="postgresql+psycopg://… ; unset: SQLite in the data folder"
     )
-    frame_transport: Literal["shm"] = Field("shm", description="how frames reach workers: shared memory")
+    frame_transport: Literal["shm", "redis"] = Field(
+        "shm",
+        description="how frames reach workers: shared memory of one machine, or JPEGs in a Redis; the same everywhere",
+    )
+    frames_redis_url: SecretStr | None = Field(
+        None, description="Redis, without persistence, for frames with transport redis; unset: CAMREC_REDIS_URL"
+    )
     frame_dir: Path = Field(Path("/dev/shm"), description="folder in memory (tmpfs) for the frame store")  # noqa: S108
     frame_memory: Annotated[ByteSize, Field(ge=16_000_000)] = Field(
         ByteSize(2_000_000_000), description="most memory that frames, clips and pictures for events may take, e.g. 2GB"
@@ -57,6 +74,12 @@ class Settings(BaseSettings):
     api_streams: int = Field(64, ge=1, le=1000, description="most MJPEG and event streams open at once")
     token_hours: float = Field(12.0, gt=0, le=24 * 31, description="hours for which a login is good")
     metrics_token: SecretStr | None = Field(None, description="a fixed bearer token that may read /metrics")
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@\s]+[^@\s]*$",
+        description="OpenTelemetry collector that gets traces of frames, e.g. http://127.0.0.1:4318; unset: no tracing",
+    )
+    trace_share: float = Field(0.01, gt=0, le=1, description="share of the frames that are traced, 1: all")
     keep_fps: float = Field(1.0, ge=0, le=5, description="frames a second kept on disk for each camera, 0: none")
     frames_days: float = Field(2.0, gt=0, description="days for which kept frames stay")
     events_days: float = Field(30.0, gt=0, description="days for which events stay")
@@ -85,6 +108,9 @@ class Settings(BaseSettings):
     s3_local_days: float | None = Field(
         None, ge=0, description="days after copying for which the local file stays; unset: as long as the copy"
     )
+    fetched_gb: float = Field(
+        10.0, gt=0, description="most gigabytes of passing copies of media that lie on other machines or in the bucket"
+    )
     min_free: ByteSize = Field(
         ByteSize(500_000_000), description="recording and keeping of frames stop where less of the disk is free"
     )
@@ -97,8 +123,24 @@ class Settings(BaseSettings):
     backup_passphrase_file: Path | None = Field(
         None, description="file, mode 600, whose first line encrypts the backups by beat; unset: not encrypted"
     )
+    capture_weight: float = Field(
+        1.0, ge=0.01, le=1000, description="share of the cameras that this node captures, relative to other nodes"
+    )
+    capture_most: int | None = Field(None, ge=0, description="most cameras that this node captures; unset: any number")
+    hwdevice: str = Field(
+        "auto",
+        pattern=r"^(auto|none|(cuda|vaapi|videotoolbox)(:[\w/.-]+)?)$",
+        description="what decodes video: auto, none (software), cuda, cuda:1, vaapi, … ; software where that fails",
+    )
     cameras_per_shard: int = Field(25, ge=1, le=200, description="cameras in one capture process")
     gpu: int | None = Field(None, ge=0, description="GPU that a worker is pinned to; unset: CPU")
+    gpu_provider: Literal["cuda", "tensorrt"] = Field("cuda", description="what runs models on a GPU")
+    gpu_precision: Literal["fp32", "fp16"] = Field(
+        "fp32", description="of TensorRT's engines; models whose fp16 results differ too much stay at fp32"
+    )
+    gpu_memory: Annotated[ByteSize, Field(ge=64_000_000)] | None = Field(
+        None, description="most GPU memory for the tensors of one model, e.g. 2GB; unset: what it wants"
+    )
     max_batch: int = Field(8, ge=1, le=256, description="most frames in one batch")
     max_delay_ms: float = Field(0.0, ge=0, le=1000, description="longest wait for a batch to fill")
     max_queue: int = Field(64, ge=1, description="most frames that wait for a batch in one worker")
@@ -106,6 +148,17 @@ class Settings(BaseSettings):
     instances: int | None = Field(
         None, ge=1, le=64, description="batches run at once; unset: one for each CPU core, 2 on a GPU"
     )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _has_packages_for_tracing(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                importlib.metadata.version(TRACING_PACKAGE)
+            except importlib.metadata.PackageNotFoundError:
+                text = f"tracing needs {TRACING_PACKAGE}: `.venv/bin/pip install {TRACING_PACKAGE}`"
+                raise ValueError(text) from None
+        return value
 
     @property
     def run_dir(self) -> Path:
@@ -116,6 +169,11 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """Where `camrec models pull` puts ONNX files."""
         return self.data / "models"
+
+    @property
+    def engines_dir(self) -> Path:
+        """TensorRT's engines, made from the models on this machine; they may be removed at any time."""
+        return self.data / "engines"
 
     @property
     def media_dir(self) -> Path:
@@ -142,6 +200,16 @@ class Settings(BaseSettings):
                 f"No Redis: {PREFIX}REDIS_URL is not set and no `camrec up` runs on {self.data}. "
                 f"Start `camrec up`, or set {PREFIX}REDIS_URL=redis://HOST:6379/0."
             ) from None
+
+    def resolve_frames_redis_url(self) -> str:
+        """The Redis through which frames go with transport ``redis``: the one set for them, else the broker.
+
+        Raises:
+            UnavailableError: neither is there.
+        """
+        if self.frames_redis_url is not None:
+            return self.frames_redis_url.get_secret_value()
+        return self.resolve_redis_url()
 
     def resolve_database_url(self) -> str:
         """The SQLAlchemy URL of the database."""

@@ -116,13 +116,13 @@ def list_(as_json: bool) -> None:
     """List the cameras. The state is there while Redis and capture run."""
     with open_services() as services:
         found = services.cameras.all()
-        states = _states(services, found)
+        said = _said(services, found)
     if as_json:
-        items = [{**CameraSchema().dump(c), "state": states.get(c.id)} for c in found]
+        items = [{**CameraSchema().dump(c), **dict.fromkeys(("state", "node")), **said.get(c.id, {})} for c in found]
         click.echo(json.dumps(items, ensure_ascii=False))
         return
     print_table(
-        ("Id", "Name", "URL", "Enabled", "Recognitions", "State"),
+        ("Id", "Name", "URL", "Enabled", "Recognitions", "State", "Node"),
         (
             (
                 c.id,
@@ -130,7 +130,8 @@ def list_(as_json: bool) -> None:
                 c.url_shown,
                 "yes" if c.enabled else "no",
                 ", ".join(f"{r.kind}:{r.fps:g}" for r in c.recognitions),
-                states.get(c.id, ""),
+                said.get(c.id, {}).get("state", ""),
+                said.get(c.id, {}).get("node", ""),
             )
             for c in found
         ),
@@ -240,11 +241,13 @@ def _show(faults: Sequence[Fault]) -> None:
         click.echo(f"… and {len(faults) - FAULTS_SHOWN} more", err=True)
 
 
-def _states(services: Services, found: Sequence[Camera]) -> dict[int, str]:
-    """What capture says, by camera id; without Redis nothing but which are disabled."""
-    states = {}
+def _said(services: Services, found: Sequence[Camera]) -> dict[int, dict[str, str]]:
+    """State and node of each camera, as capture says; without Redis nothing but which are disabled."""
+    known: dict[int, dict[str, str]] = {}
     with contextlib.suppress(redis.RedisError, UnavailableError):
         client = connect_redis(services.settings, REDIS_TIMEOUT_S)
         said = client.mget([keys.camera_status(c.id) for c in found]) if found else []
-        states = {c.id: str(json.loads(raw)["state"]) for c, raw in zip(found, said, strict=True) if raw}
-    return states | {c.id: "disabled" for c in found if not c.enabled}
+        for camera, raw in zip(found, said, strict=True):
+            status = json.loads(raw) if raw else {}
+            known[camera.id] = {name: str(status[name]) for name in ("state", "node") if status.get(name)}
+    return known | {c.id: {**known.get(c.id, {}), "state": "disabled"} for c in found if not c.enabled}

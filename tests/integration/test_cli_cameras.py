@@ -171,8 +171,8 @@ def test_changes_are_announced_and_states_shown(cli: Cli, redis_url: str, redis_
     heard.close()
     assert [m and m["data"] for m in messages] == [b"1", b"*", b"1", b"1"]
     assert [c["state"] for c in cli.listed()] == [None]
-    redis_client.set(keys.camera_status(2), json.dumps({"state": "streaming"}))
-    assert [c["state"] for c in cli.listed()] == ["streaming"]
+    redis_client.set(keys.camera_status(2), json.dumps({"state": "streaming", "node": "hall"}))
+    assert [(c["state"], c["node"]) for c in cli.listed()] == [("streaming", "hall")]
 
 
 @pytest.mark.parametrize("how", ["remove", "import --replace"])

@@ -11,6 +11,7 @@ from core.settings import Settings, load_settings
 from storage.database import Database
 from storage.events import EventStore
 from storage.media import Media, encode_jpeg
+from storage.motion_spans import MOTION_KINDS, MotionSpan, MotionSpanStore
 from storage.segments import SegmentStore
 from storage.users import UserStore
 from tests.support.api_client import BASE, ApiClient, password_of
@@ -45,6 +46,7 @@ def fill(settings: Settings) -> Settings:
     ):
         assert answer.status_code < 300, answer.text
     SegmentStore(database).add(write_segments(settings.media_dir, 1, START, 2))
+    MotionSpanStore(database).put([MotionSpan(1, kind, START, START + 8) for kind in MOTION_KINDS])
     Media(settings.media_dir).write(SNAPSHOT, encode_jpeg(np.zeros((24, 32, 3), np.uint8)))
     EventStore(database).put([(an_event(1, START + n), SNAPSHOT) for n in range(20)], epoch=1)
     models = settings.models_dir / "models.d"
@@ -81,7 +83,7 @@ def answers(settings: Settings) -> dict[str, tuple[int, bytes]]:
     return found
 
 
-def settings_on(data: Path, like: Settings) -> Settings:
-    """Of another machine with that data folder."""
-    environ = {"CAMREC_DATA": str(data), "CAMREC_FRAME_DIR": str(like.frame_dir)}
+def settings_on(data: Path, like: Settings, database_url: str = "") -> Settings:
+    """Of another machine with that data folder, and SQLite in it unless told otherwise."""
+    environ = {"CAMREC_DATA": str(data), "CAMREC_FRAME_DIR": str(like.frame_dir), "CAMREC_DATABASE_URL": database_url}
     return load_settings(environ, env_file=data / "no.env")

@@ -34,7 +34,7 @@ from tests.support.api_client import ApiClient, password_of
 from tests.support.manual_clock import ManualClock
 from tests.support.processes import Children
 from tests.support.recordings import GOP_S, write_segments
-from tests.support.stored import an_event
+from tests.support.stored import a_clip, an_event
 from tests.support.waiting import wait_until
 
 SEGMENTS = 6
@@ -77,9 +77,8 @@ class Machines:
         path = clip_path(self.clip, self.start)
         for file in clip_files(path):
             self.media.write(file, file.encode())
-        clips = ClipStore(self.database)
-        clips.ask(Clip(self.clip, self.camera.id, self.start, self.start + 4))
-        clips.done(self.clip, path, len(path), (), "b")
+        clip = Clip(self.clip, self.camera.id, self.start, self.start + 4)
+        a_clip(ClipStore(self.database), clip, path, len(path), "b")
         segments = [
             replace(s, node="b") for s in write_segments(self.there.media_dir, self.camera.id, self.start, SEGMENTS)
         ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +22,21 @@ class Children:
         self._folder = folder
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *arguments: str, command: list[str] | None = None) -> subprocess.Popen[bytes]:
-        """Start ``camrec ARGUMENTS`` or another command; its output goes to ``process-N.log``."""
+    def start(
+        self, *arguments: str, command: list[str] | None = None, environ: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start ``camrec ARGUMENTS`` or another command; its output goes to ``process-N.log``.
+
+        ``environ``: what differs from our environment.
+        """
         log = self._folder / f"process-{len(self._started)}.log"
         with log.open("wb") as output:
             process = start_child(
-                [*(command or CAMREC), *arguments], cwd=self._folder, output=output, death_signal=KILL
+                [*(command or CAMREC), *arguments],
+                env={**os.environ, **(environ or {})},
+                cwd=self._folder,
+                output=output,
+                death_signal=KILL,
             )
         self._started.append(process)
         return process

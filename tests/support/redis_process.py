@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,22 +18,27 @@ from tests.support.waiting import wait_until
 
 
 class RedisProcess:
-    """A server on loopback with a password and no files."""
+    """A server with a password and no files, on loopback unless told otherwise."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1", prefix: Sequence[str] = ()) -> None:
+        """``prefix``: of the command, e.g. to run it in a network namespace that has the address."""
         self._port = free_port()
+        self._address, self._prefix = address, prefix
         self._password = secrets.token_urlsafe(16)
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+        self.url = f"redis://:{self._password}@{address}:{self._port}/0"
 
     def start(self) -> None:
         """Return when it answers."""
         config = self._folder / "redis.conf"
-        options = {"bind": "127.0.0.1", "port": self._port, "requirepass": self._password, "save": '""'}
+        options = {"bind": self._address, "port": self._port, "requirepass": self._password, "save": '""'}
         config.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
         self._process = subprocess.Popen(
-            [find_redis_binary(), config], cwd=self._folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            [*self._prefix, find_redis_binary(), config],
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
         )
         wait_until(self._answers, "Redis answers", 10.0)
 

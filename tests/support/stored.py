@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.types import Event, FrameRef, event_id
+from storage.clips.store import Clip, ClipStore
 
 
 def an_event(camera_id: int, started_at: float, **fields: Any) -> Event:
@@ -23,3 +24,11 @@ def an_event(camera_id: int, started_at: float, **fields: Any) -> Event:
         **fields,
     }
     return Event(**given)
+
+
+def a_clip(clips: ClipStore, clip: Clip, path: str, size_bytes: int, node: str | None = None) -> None:
+    """A clip that was asked for and made. Its files are another matter."""
+    clips.ask(clip)
+    begun = clips.begin(clip.id, node)
+    assert begun is not None
+    assert clips.done(begun, path, size_bytes, (), node)

@@ -73,7 +73,9 @@ def test_too_fast_for_the_disk(tmp_path: Path, h264: Film, monkeypatch: pytest.M
     monkeypatch.setattr(writer_module, "MAX_WAITING_BYTES", size)
     recording = Recording(tmp_path)
     recording.put(h264, range(25))
+    assert recording.writer.waiting_bytes(CAMERA) == size
     recording.write()
+    assert recording.writer.waiting_bytes(CAMERA) == 0
     recording.put(h264, range(25, 33))  # 30 is a key frame
     recording.write()
     assert recording.end() == [[*range(20)], [30, 31, 32]]
