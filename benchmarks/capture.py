@@ -10,6 +10,7 @@ once without and once with keeping a JPEG a second.
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import os
 import resource
@@ -29,7 +30,7 @@ from app.demo.footage import numbered_frames, write_video
 from app.demo.rtsp import RtspServer
 from benchmarks.report import SHARED_DATA, write_report
 from capture.decoder import Decoder
-from capture.shard import Assign, Shard
+from capture.shard import Assign, Extend, Shard
 from capture.stream import Stream, silence_ffmpeg
 from core.settings import Settings, load_settings
 from core.types import Picture
@@ -87,7 +88,8 @@ def decode_only(urls: list[str], seconds: float, answer: Connection) -> None:
 
 def whole_shard(urls: list[str], seconds: float, settings: Settings, answer: Connection) -> None:
     silence_ffmpeg()
-    shard = Shard(settings)
+    shard = Shard(settings, "benchmark")
+    shard.handle(Extend(math.inf))
     shard.start()
     for number, url in enumerate(urls, 1):
         camera = Camera(number, f"camera {number}", url, recognitions=(CameraRecognition("plates", ASKED_FPS),))

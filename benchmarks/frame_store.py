@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.report import write_report
 from core.settings import Settings, load_settings
-from storage.frames.store import FrameStore
+from storage.frames.store import open_frame_store
 
 ROUNDS = 300
 CAMERA = 1
@@ -35,7 +35,7 @@ def main() -> None:
     ring = np.zeros((4, *pixels.shape), np.uint8)
     turn = itertools.count()
     with tempfile.TemporaryDirectory(dir=load_settings({}).frame_dir) as folder:
-        store = FrameStore(Settings.model_validate({"data": Path(folder), "frame_dir": Path(folder)}))
+        store = open_frame_store(Settings.model_validate({"data": Path(folder), "frame_dir": Path(folder)}))
         store.write(CAMERA, pixels, time.time())
         times_us = median_times_us(
             {

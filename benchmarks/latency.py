@@ -37,7 +37,7 @@ from core.types import Picture
 from inference.catalogue import ModelStore
 from inference.recognisers import build_recogniser
 from storage.database import Database
-from storage.frames.store import FrameStore
+from storage.frames.store import open_frame_store
 from storage.frames.tokens import Tokens
 
 FALLS = RECOGNITIONS["falls"]
@@ -61,7 +61,7 @@ class Feeder:
     def __init__(self, cameras: int) -> None:
         settings = get_settings()
         self.cameras = cameras
-        self._store, self.drops = FrameStore(settings), Drops()
+        self._store, self.drops = open_frame_store(settings), Drops()
         self._dispatcher = Dispatcher(lambda: Tokens(connect_redis(settings)), Publisher(settings).publish, self.drops)
         self._dispatcher.start()
         self._pictures = pictures(32)

@@ -20,7 +20,7 @@ class ObservationAges:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._ages_s: list[float] = []
+        self.ages_s: list[float] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observation-ages", daemon=True)
 
@@ -35,11 +35,11 @@ class ObservationAges:
 
     def quantiles(self) -> dict[str, float]:
         """Of the ages, in seconds, and how many there were."""
-        if not self._ages_s:
+        if not self.ages_s:
             return {"count": 0}
-        p50, p95, p99, most = np.quantile(self._ages_s, [0.5, 0.95, 0.99, 1])
+        p50, p95, p99, most = np.quantile(self.ages_s, [0.5, 0.95, 0.99, 1])
         named = {"p50": p50, "p95": p95, "p99": p99, "most": most}
-        return {"count": len(self._ages_s), **{name: round(float(value), 3) for name, value in named.items()}}
+        return {"count": len(self.ages_s), **{name: round(float(value), 3) for name, value in named.items()}}
 
     def _run(self) -> None:
         positions: dict[Any, Any] = {keys.observations(shard): "$" for shard in range(EVENT_SHARDS)}
@@ -48,5 +48,5 @@ class ObservationAges:
             for stream, entries in found or []:
                 for entry_id, fields in entries:
                     captured_at = json.loads(fields[b"observation"])["frame"]["captured_at"]
-                    self._ages_s.append(int(entry_id.split(b"-")[0]) / 1000 - captured_at)
+                    self.ages_s.append(int(entry_id.split(b"-")[0]) / 1000 - captured_at)
                 positions[stream.decode()] = entries[-1][0]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.plate_models import pictures, store_with_detector
 from benchmarks.report import write_report
 from core.settings import load_settings
-from core.types import Detection, Picture
+from core.types import Picture
 from inference.batcher import Batcher
 from inference.catalogue import ModelStore, entry_of
 from inference.recognisers.plate_finder import PlateFinder
@@ -83,11 +83,13 @@ def bare_s(work: list[list[Call]], instances: int) -> float:
         return seconds(lambda: list(pool.map(run, work)))
 
 
-def pipeline_s(recogniser: PlatesByCorners, frames: list[Picture], size: int, instances: int) -> float:
-    """Seconds in which the batcher and the recogniser do it all, the queue never being empty."""
-    batcher: Batcher[int, Picture, tuple[Detection, ...]] = Batcher(
+def batched_s(
+    predict: Callable[[list[Picture]], Sequence[Any]], frames: list[Picture], size: int, instances: int
+) -> float:
+    """Seconds in which the batcher and a recogniser do it all, the queue never being empty."""
+    batcher: Batcher[int, Picture, Any] = Batcher(
         take=frames.__getitem__,
-        predict=recogniser.recognise,
+        predict=lambda batch: list(predict(batch)),
         age_s=lambda _: 0.0,
         max_batch=size,
         max_queue=len(frames),
@@ -115,7 +117,7 @@ def main() -> None:
     for _ in range(ROUNDS):
         # They take turns, so that whatever else the machine does slows both alike.
         bare.append(bare_s(work, instances))
-        whole.append(pipeline_s(recogniser, frames, size, instances))
+        whole.append(batched_s(recogniser.recognise, frames, size, instances))
     ratios = [b / w for b, w in zip(bare, whole, strict=True)]
     write_report(
         "pipeline",

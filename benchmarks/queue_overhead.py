@@ -31,7 +31,7 @@ from core.redis_client import connect_redis
 from core.settings import Settings, get_settings
 from inference.catalogue import ModelStore
 from inference.recognisers import build_recogniser
-from storage.frames.store import FrameStore
+from storage.frames.store import FrameStore, open_frame_store
 from storage.frames.tokens import Tokens
 
 CAMERAS = 40
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def measure(settings: Settings, pids: list[int]) -> dict[str, float]:
-    client, store = connect_redis(settings), FrameStore(settings)
+    client, store = connect_redis(settings), open_frame_store(settings)
     picture = np.random.default_rng(0).integers(0, 255, (360, 640, 3), dtype=np.uint8)
     dispatcher = Dispatcher(lambda: Tokens(client), Publisher(settings).publish, Drops())
     dispatcher.start()

@@ -58,8 +58,8 @@ def first_clips(kind: str, videos: Sequence[Path]) -> list[Clip]:
     return clips
 
 
-def calls_of(recogniser: Recogniser, batches: list[list[Any]]) -> list[Call]:
-    """Every run of a model that the recogniser makes on these batches."""
+def calls_of(work: Callable[[], object]) -> list[Call]:
+    """Every run of a model that some work makes."""
     calls: list[Call] = []
     run = ModelSession.run
 
@@ -68,7 +68,7 @@ def calls_of(recogniser: Recogniser, batches: list[list[Any]]) -> list[Call]:
         return run(session, batch)
 
     with mock.patch.object(ModelSession, "run", noted):
-        recognise_all(recogniser, batches)
+        work()
     return calls
 
 
@@ -97,7 +97,8 @@ def measure(kind: str, items: Sequence[Any], store: ModelStore) -> dict[str, Any
     work = {}
     for size in BATCHES:
         batches = [list(items[start : start + size]) for start in range(0, len(items), size)]
-        work[size] = partial(recognise_all, recogniser, batches), partial(run_all, calls_of(recogniser, batches))
+        ours = partial(recognise_all, recogniser, batches)
+        work[size] = ours, partial(run_all, calls_of(ours))
     turns = [
         {size: (processor_s(ours), processor_s(bare)) for size, (ours, bare) in work.items()} for _ in range(ROUNDS)
     ]

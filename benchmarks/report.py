@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
+_INNERMOST_LIST = re.compile(r"\[\n\s+([-\w.,\s]+?)\n\s+\]")
 _ONNX_RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 
 
@@ -29,10 +31,16 @@ def write_report(name: str, figures: dict[str, Any]) -> Path:
     }
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    print(json.dumps(figures, indent=2, ensure_ascii=False))
+    path.write_text(_as_text(report) + "\n", "utf-8")
+    print(_as_text(figures))
     print(f"written to {path.relative_to(ROOT)}")
     return path
+
+
+def _as_text(value: object) -> str:
+    """JSON with a list of numbers on one line."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _INNERMOST_LIST.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
 
 
 def machine() -> dict[str, Any]:

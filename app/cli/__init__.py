@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from core.allocator import share_arenas
 from core.errors import CamrecError
 from core.redact import redact
 
@@ -18,9 +19,12 @@ COMMANDS = {
     "demo": ("app.cli.demo:demo", "Run everything, with cameras that show a generated street."),
     "api": ("app.cli.api:api", "Run the REST API alone."),
     "capture": ("app.cli.capture:capture", "Run capture alone."),
+    "media": ("app.cli.media:media", "Serve this machine's media to the other machines."),
     "worker": ("app.cli.worker:worker", "Run one worker."),
     "beat": ("app.cli.worker:beat", "Run the scheduler of regular jobs alone."),
+    "alive": ("app.cli.alive:alive", "Say whether capture or a worker of this machine lives."),
     "cameras": ("app.cli.cameras:cameras", "Add, list, remove and import cameras."),
+    "nodes": ("app.cli.nodes:nodes", "See which machines hold media; forget one that is gone, or adopt its files."),
     "recordings": ("app.cli.recordings:recordings", "Compare recordings with their index."),
     "users": ("app.cli.users:users", "Say who may log in."),
     "models": ("app.cli.models:models", "See which models are there, and fetch others."),
@@ -65,3 +69,4 @@ def main() -> None:
 
     Settings are environment variables CAMREC_* or a file .env in the current folder.
     """
+    share_arenas()

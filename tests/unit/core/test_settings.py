@@ -39,6 +39,21 @@ def test_the_value_of_a_wrong_secret_is_not_told(no_file: Path) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["CAMREC_REDIS_URL", "CAMREC_FRAMES_REDIS_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("redis://:s3c/ret@10.0.0.1:6380/0", id="password not encoded"),
+        pytest.param("redis//:s3cret@host", id="no scheme"),
+        pytest.param("postgresql://:s3cret@host", id="of another server"),
+    ],
+)
+def test_a_wrong_address_of_redis_is_refused_and_not_told(name: str, url: str, no_file: Path) -> None:
+    with pytest.raises(BadSettingError, match=rf"{name}.*percent-encoded") as caught:
+        load_settings({name: url}, no_file)
+    assert "s3c" not in str(caught.value)
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("CAMREC_PORT=1111\nCAMREC_HOST=10.0.0.1\nOTHER=ignored\n")
