@@ -7,9 +7,15 @@ from collections.abc import Iterator
 HEAD_BYTES = 4096
 """Parameter sets and the first slice stand within so much, or are not looked for."""
 _START = b"\x00\x00\x01"
+FIRST_HEADER_BYTES = len(_START) + 3
+"""A start code, maybe with a zero before it, and the header of H.265."""
 _H264_PARAMETERS = frozenset({7, 8})
 _H264_SLICES = frozenset(range(1, 6))
 _HEVC_PARAMETERS = frozenset({32, 33, 34})
+_HEVC_HEADS = frozenset({b"\x40", b"\x42", b"\x44", b"\x46"})
+"""First bytes of VPS, SPS, PPS and access unit delimiter; the second is 1."""
+_H264_HEADS = frozenset({b"\x09", b"\x27", b"\x47", b"\x67"})
+"""First bytes of access unit delimiter and SPS."""
 
 
 def is_annex_b(extradata: bytes | None) -> bool:
@@ -27,6 +33,21 @@ def parameter_sets(head: bytes, codec: str) -> bytes:
         if _kind(unit[0], codec) in wanted:
             found.append(b"\x00" + _START + unit)
     return b"".join(found)
+
+
+def is_of_other_codec(head: bytes, codec: str) -> bool:
+    """Whether in the head of an Annex B packet that a demuxer takes for ``codec`` a unit of the other codec begins.
+
+    MPEG-TS may change from one to the other, which FFmpeg does not say. Parameter sets and delimiters of H.265 would be
+    reserved, partitioned or referenced units in H.264; those of H.264 would be of another layer in H.265.
+    """
+    start = head.find(_START) + 3
+    while start > 2:
+        first, second = head[start : start + 1], head[start + 1 : start + 2]
+        if (first in _HEVC_HEADS and second == b"\x01") if codec == "h264" else first in _H264_HEADS:
+            return True
+        start = head.find(_START, start) + 3
+    return False
 
 
 def starts_picture(head: bytes, codec: str) -> bool:

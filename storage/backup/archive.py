@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, BinaryIO, cast
 
 from core.errors import CamrecError
 from storage.backup import media_list
 from storage.backup.encryption import MAGIC, DecryptingReader, PassphraseError, is_encrypted
 from storage.backup.media_list import MediaList
+from storage.backup.progress import CountedFile, Progress, silent
 
 FORMAT = "camrec-backup/2"
 FIRST_FORMAT = "camrec-backup/1"
@@ -92,7 +93,7 @@ def needs_passphrase(source: Path) -> bool:
 
 
 @contextmanager
-def open_backup(source: Path, passphrase: str | None) -> Iterator[OpenBackup]:
+def open_backup(source: Path, passphrase: str | None, progress: Progress = silent) -> Iterator[OpenBackup]:
     """Open a backup to read it.
 
     Raises:
@@ -104,7 +105,8 @@ def open_backup(source: Path, passphrase: str | None) -> Iterator[OpenBackup]:
         raise PassphraseError(f"{source} is encrypted: give its passphrase.")
     try:
         with source.open("rb") as file:
-            plain = cast(IO[bytes], DecryptingReader(file, passphrase or "")) if encrypted else file
+            counted = cast(BinaryIO, CountedFile(file, f"unpacking {source.name}", source.stat().st_size, progress))
+            plain = cast(IO[bytes], DecryptingReader(counted, passphrase or "")) if encrypted else counted
             with tarfile.open(fileobj=plain, mode="r|") as tar:
                 yield OpenBackup(plain, tar)
     except tarfile.TarError as error:

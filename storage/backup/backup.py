@@ -6,12 +6,11 @@ import io
 import json
 import os
 import secrets
-import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
@@ -24,8 +23,10 @@ from core.settings import PREFIX, Settings
 from storage.backup.archive import ABOUT, DATABASE, FORMAT, KEY, MEDIA, MEDIA_LIST, BackupError
 from storage.backup.chain import EarlierBackup
 from storage.backup.encryption import EncryptingWriter
-from storage.backup.media_list import MediaList, as_json, list_media
+from storage.backup.media_list import MediaList, UnreadableMedia, as_json, list_media
+from storage.backup.progress import CountedFile, Progress, silent
 from storage.backup.redis_state import REDIS_STATE, read_redis_state
+from storage.backup.snapshot import write_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Made:
     size_bytes: int
     redis_missing: str | None
     """Why the judges' checkpoints are not in it."""
+    media_missing: UnreadableMedia
+    """What could not be read: not in it, or with zeros from where the disk gave no more."""
 
 
 def back_up(
@@ -44,6 +47,8 @@ def back_up(
     passphrase: str | None = None,
     media: bool = False,
     since: EarlierBackup | None = None,
+    *,
+    progress: Progress = silent,
 ) -> Made:
     """Write a backup; it appears under its name, readable by its owner alone, when it is whole.
 
@@ -54,15 +59,13 @@ def back_up(
         passphrase: Encrypts it; None: everybody who reads the file can read the cameras' passwords.
         media: Whether pictures, clips and recordings come along.
         since: Of media, only those that are not in this one or one that it builds on.
+        progress: Is told how far it is.
 
     Raises:
-        BackupError: the database is not SQLite, or not there; the file is there already, or cannot be written.
+        BackupError: there is no database; the file is there already, or cannot be written; a file that a restore
+            cannot do without, such as the key, cannot be read.
+        UnavailableError: PostgreSQL cannot be reached.
     """
-    if settings.database_url is not None and not settings.resolve_database_url().startswith("sqlite"):
-        raise BackupError(
-            "The database is PostgreSQL: back it up with `pg_dump --format=custom`, and copy the data folder "
-            f"{settings.data} (secret.key, models, media) beside it."
-        )
     if target.exists():
         raise BackupError(f"{target} is there already; choose another name.")
     draft = target.with_name(f".{target.name}.{os.getpid()}")
@@ -72,8 +75,8 @@ def back_up(
             os.fdopen(descriptor, "wb") as file,
             tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch,
         ):
-            content = _collect(settings, clock, Path(scratch), media, since)
-            with _encrypting(file, passphrase) as sink, _new_tar(sink) as tar:
+            content = _collect(settings, clock, Path(scratch), media, since, progress)
+            with _encrypting(file, passphrase) as sink, _new_tar(_counted(sink, content, progress)) as tar:
                 _fill(tar, settings, content)
             file.flush()
             os.fsync(file.fileno())
@@ -83,7 +86,7 @@ def back_up(
         raise BackupError(f"{target} cannot be written: {error.strerror or error}.") from error
     finally:
         draft.unlink(missing_ok=True)
-    return Made(target.stat().st_size, content.about["redis_missing"])
+    return Made(target.stat().st_size, content.about["redis_missing"], content.media_missing)
 
 
 @contextmanager
@@ -94,6 +97,12 @@ def _encrypting(file: BinaryIO, passphrase: str | None) -> Iterator[IO[bytes]]:
     writer = EncryptingWriter(file, passphrase)
     yield cast(IO[bytes], writer)
     writer.close()
+
+
+def _counted(sink: IO[bytes], content: _Content, progress: Progress) -> IO[bytes]:
+    media = (file.size_bytes for file in (content.media or {}).values() if file.holder == content.about["id"])
+    total_bytes = content.snapshot.stat().st_size + sum(media)
+    return cast(IO[bytes], CountedFile(sink, "writing the archive", total_bytes, progress))
 
 
 def _new_tar(sink: IO[bytes]) -> tarfile.TarFile:
@@ -115,10 +124,13 @@ class _Content:
     about: dict[str, Any]
     snapshot: Path
     media: MediaList | None
+    media_missing: UnreadableMedia
     redis_state: dict[str, Any] | None
 
 
-def _collect(settings: Settings, clock: Clock, scratch: Path, media: bool, since: EarlierBackup | None) -> _Content:
+def _collect(
+    settings: Settings, clock: Clock, scratch: Path, media: bool, since: EarlierBackup | None, progress: Progress
+) -> _Content:
     """What goes in. The order matters.
 
     The checkpoints come before the database: an event that it has and they do not know is closed by the event worker.
@@ -127,19 +139,22 @@ def _collect(settings: Settings, clock: Clock, scratch: Path, media: bool, since
     backup_id, made_at = secrets.token_hex(8), iso_utc(clock.now())
     redis_state, redis_missing = _redis_state(settings)
     snapshot = scratch / DATABASE
-    _snapshot(_sqlite_file(settings), snapshot)
-    files = list_media(settings.media_dir, backup_id, since.media if since else {}) if media else None
+    write_snapshot(settings, snapshot, progress)
+    missing = UnreadableMedia()
+    files = list_media(settings.media_dir, backup_id, since.media if since else {}, missing) if media else None
     about = {
         "format": FORMAT,
         "id": backup_id,
         "made_at": made_at,
+        "node": settings.node,
         "media": media,
         "since": since.path.name if since else None,
         "needs": since.needed_for(files) if since and files is not None else {},
+        "media_missing": asdict(missing),
         "redis_missing": redis_missing,
         "settings": harmless_settings(settings),
     }
-    return _Content(about, snapshot, files, redis_state)
+    return _Content(about, snapshot, files, missing, redis_state)
 
 
 def _redis_state(settings: Settings) -> tuple[dict[str, Any] | None, str | None]:
@@ -155,12 +170,15 @@ def _fill(tar: tarfile.TarFile, settings: Settings, content: _Content) -> None:
         _add_json(tar, MEDIA_LIST, as_json(content.media))
     tar.add(content.snapshot, DATABASE)
     for path in (settings.data / KEY, *_own_models(settings.models_dir)):
-        _add_if_there(tar, path, str(path.relative_to(settings.data)))
+        if fault := _add_if_there(tar, path, str(path.relative_to(settings.data))):
+            raise BackupError(f"{path} cannot be read: {fault}.")
     if content.redis_state is not None:
         _add_json(tar, REDIS_STATE, content.redis_state)
     for name, file in (content.media or {}).items():
-        if file.holder == content.about["id"]:
-            _add_if_there(tar, settings.media_dir / name, f"{MEDIA}/{name}")
+        if file.holder != content.about["id"]:
+            continue
+        if fault := _add_if_there(tar, settings.media_dir / name, f"{MEDIA}/{name}"):
+            content.media_missing.add(name, fault)
 
 
 def _own_models(models_dir: Path) -> list[Path]:
@@ -172,22 +190,9 @@ def _own_models(models_dir: Path) -> list[Path]:
 
 def harmless_settings(settings: Settings) -> dict[str, str]:
     """Settings that differ from their defaults and are no secrets, for whoever sets the new machine up."""
-    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    # Not the name of the machine: that of the new one stands in the database after a restore.
+    given = {name: getattr(settings, name) for name in settings.model_fields_set - {"node"}}
     return {PREFIX + k.upper(): str(v) for k, v in sorted(given.items()) if not hasattr(v, "get_secret_value")}
-
-
-def _sqlite_file(settings: Settings) -> Path:
-    return Path(settings.resolve_database_url().removeprefix("sqlite:///"))
-
-
-def _snapshot(database: Path, target: Path) -> None:
-    if not database.is_file():
-        raise BackupError(f"There is no database at {database}; is CAMREC_DATA the right folder?")
-    try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
-            connection.execute("VACUUM INTO ?", (str(target),))
-    except sqlite3.Error as error:
-        raise BackupError(f"The database {database} cannot be copied to {target.parent.parent}: {error}.") from error
 
 
 def _add_json(tar: tarfile.TarFile, name: str, plain: dict[str, Any]) -> None:
@@ -197,11 +202,40 @@ def _add_json(tar: tarfile.TarFile, name: str, plain: dict[str, Any]) -> None:
     tar.addfile(entry, io.BytesIO(data))
 
 
-def _add_if_there(tar: tarfile.TarFile, path: Path, name: str) -> None:
-    """Media come and go while this runs, and open files grow: each is taken as long as it was when it was opened."""
+def _add_if_there(tar: tarfile.TarFile, path: Path, name: str) -> str | None:
+    """Media come and go while this runs, and open files grow: each is taken as long as it was when it was opened.
+
+    Returns:
+        Why it could not be read whole. The list of media says that it is in the archive, so it is in it all the same.
+    """
     try:
-        with path.open("rb") as file:
-            tar.addfile(tar.gettarinfo(arcname=name, fileobj=file), file)
-            tar.members.clear()  # type: ignore[attr-defined]  # there may be millions
+        file = path.open("rb")
     except FileNotFoundError:
-        return
+        return None
+    except OSError as error:
+        tar.addfile(tarfile.TarInfo(name))
+        return error.strerror or type(error).__name__
+    with file:
+        source = _Source(file)
+        tar.addfile(tar.gettarinfo(arcname=name, fileobj=file), cast(IO[bytes], source))
+        tar.members.clear()  # type: ignore[attr-defined]  # there may be millions
+    return source.fault
+
+
+class _Source:
+    """A file that gives as many bytes as it is asked for: zeros, from where the disk gives no more."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.fault: str | None = None
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        if self.fault is None:
+            try:
+                data = self._file.read(size)
+                if len(data) < size:
+                    self.fault = "it became shorter while it was read"
+            except OSError as error:
+                self.fault = error.strerror or type(error).__name__
+        return data + bytes(size - len(data))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,31 +27,61 @@ class ListedFile:
         return (self.size_bytes, self.mtime_ms) == (other.size_bytes, other.mtime_ms)
 
 
+LISTED = 20
+"""Unreadable files that are named; a disk that dies has a million."""
+
 MediaList = dict[str, ListedFile]
 """Path relative to the media folder → the file."""
 
 
-def list_media(folder: Path, backup_id: str, earlier: MediaList) -> MediaList:
-    """All media files of now: those of the earlier backup stay where they are, this one holds the others."""
+@dataclass(slots=True)
+class UnreadableMedia:
+    """Media that the disk does not give: a backup is made without them."""
+
+    count: int = 0
+    first: dict[str, str] = field(default_factory=dict)
+    """Path relative to the media folder → why, of at most `LISTED`."""
+
+    def add(self, name: str, why: OSError | str) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.first) < LISTED:
+            self.first[name] = why if isinstance(why, str) else why.strerror or type(why).__name__
+
+
+def list_media(folder: Path, backup_id: str, earlier: MediaList, unreadable: UnreadableMedia) -> MediaList:
+    """All media files of now that can be read: those of the earlier backup stay where they are, this one holds the
+    others. The rest is added to ``unreadable``."""
     found: MediaList = {}
-    for path in _files(folder):
+    for path in _files(folder, unreadable):
+        name = str(path.relative_to(folder))
         try:
             status = path.stat()
+            file = ListedFile(status.st_size, status.st_mtime_ns // 1_000_000, backup_id)
+            known = earlier.get(name)
+            if known is not None and known.same_content(file):
+                found[name] = known
+                continue
+            path.open("rb").close()  # no more: content that is read twice would cost the disk twice
+            found[name] = file
         except FileNotFoundError:
             continue  # retention was quicker
-        name = str(path.relative_to(folder))
-        file = ListedFile(status.st_size, status.st_mtime_ns // 1_000_000, backup_id)
-        known = earlier.get(name)
-        found[name] = known if known is not None and known.same_content(file) else file
+        except OSError as error:
+            unreadable.add(name, error)
     return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, unreadable: UnreadableMedia) -> Iterator[Path]:
     """All but drafts, passing copies from a bucket and what is written for live viewers only.
 
     Unlike `Path.rglob`, it goes on where a folder vanishes.
     """
-    for parent, folders, names in os.walk(folder):
+
+    def note(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            unreadable.add(os.path.relpath(error.filename, folder), error)
+
+    for parent, folders, names in os.walk(folder, onerror=note):
         passing = {LIVE} if Path(parent) == folder else set()
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in passing)
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))

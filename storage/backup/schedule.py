@@ -11,19 +11,20 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from core.clock import Clock
-from core.errors import CamrecError
+from core.errors import CamrecError, UnavailableError
 from core.settings import PREFIX, Settings
 from storage.backup.archive import BackupError
 from storage.backup.backup import Made, back_up
 from storage.backup.chain import EarlierBackup, open_earlier
 from storage.backup.passphrase_file import read_passphrase
+from storage.backup.progress import LoggedProgress
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,10 @@ class Outcome:
     count: int = 0
     error: str | None = None
     """Why the one that is due now could not be made."""
+    since: float | None = None
+    """When the one that is being made now was begun."""
+    media_missing: int | None = None
+    """Media files that the one just made is without, since they could not be read; None: none was made."""
 
 
 class BusyError(BackupError):
@@ -101,9 +106,12 @@ class BackupFolder:
         stamp = datetime.fromtimestamp(now, UTC).strftime(_STAMP)
         return self._folder / f"camrec-{stamp}{'-increment' if is_increment else ''}"
 
-    def prune(self, keep: int) -> None:
-        """Remove the oldest but ``keep``, and but those that a kept increment builds on."""
-        backups = self.backups()
+    def prune(self, keep: int, now: float) -> None:
+        """Remove the oldest but ``keep``, and but those that a kept increment builds on.
+
+        Names from the future were given while the clock was wrong. They go first: nothing of now builds on them.
+        """
+        backups = sorted(self.backups(), key=lambda backup: (backup.made_at <= now, backup.made_at))
         first = max(0, len(backups) - keep)
         while first > 0 and backups[first].is_increment:
             first -= 1
@@ -111,8 +119,17 @@ class BackupFolder:
             backup.path.unlink()
 
 
-def make_due(settings: Settings, clock: Clock) -> Outcome:
+def _nobody_is_told(outcome: Outcome) -> None:
+    pass
+
+
+def make_due(settings: Settings, clock: Clock, tell: Callable[[Outcome], None] = _nobody_is_told) -> Outcome:
     """Make the backup that is due, if one is, and remove those beyond ``backup_keep``.
+
+    Args:
+        settings: Of the installation.
+        clock: Says what is due.
+        tell: Is told when one is begun: it may take hours.
 
     Raises:
         BackupError: no folder is set.
@@ -120,26 +137,36 @@ def make_due(settings: Settings, clock: Clock) -> Outcome:
     """
     if settings.backup_dir is None:
         raise BackupError("CAMREC_BACKUP_DIR is not set.")
-    error = None
+    error = missing = None
     try:
         folder = BackupFolder(settings.backup_dir)
         with folder.locked():
-            folder.prune(settings.backup_keep)  # first: fewer to keep is a way out of a full disk
+            folder.prune(settings.backup_keep, clock.now())  # first: fewer to keep is a way out of a full disk
             if _is_due(folder.backups(), settings.backup_hours * _HOUR_S, clock.now()):
-                made = _make(folder, settings, clock)
-                log.info("made a backup of %.1f MB", made.size_bytes / 1e6)
-                folder.prune(settings.backup_keep)
+                tell(replace(_outcome(settings.backup_dir, clock.now()), since=clock.now()))
+                missing = _make(folder, settings, clock).media_missing.count
+                folder.prune(settings.backup_keep, clock.now())
     except BusyError:
         raise
+    except UnavailableError as failure:
+        log.error("no backup: %s", failure)  # it names PostgreSQL's host
+        error = "The database cannot be used now; the log says more."
     except (CamrecError, OSError) as failure:
         log.error("no backup: %s", failure)
         error = _without_paths(str(failure), settings)
-    return _outcome(settings.backup_dir, clock.now(), error)
+    except Exception:  # whatever it was, health is to tell
+        log.exception("no backup")
+        error = "Something unforeseen happened; the log says more."
+    return replace(_outcome(settings.backup_dir, clock.now()), error=error, media_missing=missing)
 
 
 def _newest_made_at(backups: list[KeptBackup], now: float) -> float | None:
+    return max((backup.made_at for backup in _of_the_past(backups, now)), default=None)
+
+
+def _of_the_past(backups: list[KeptBackup], now: float) -> list[KeptBackup]:
     """Names from the future, made while the clock was wrong, do not count."""
-    return max((backup.made_at for backup in backups if backup.made_at <= now), default=None)
+    return [backup for backup in backups if backup.made_at <= now]
 
 
 def _is_due(backups: list[KeptBackup], every_s: float, now: float) -> bool:
@@ -149,11 +176,16 @@ def _is_due(backups: list[KeptBackup], every_s: float, now: float) -> bool:
 
 def _make(folder: BackupFolder, settings: Settings, clock: Clock) -> Made:
     passphrase = read_passphrase(settings.backup_passphrase_file) if settings.backup_passphrase_file else None
-    earlier = _to_build_on(folder.backups(), passphrase) if settings.backup_media else None
+    earlier = _to_build_on(_of_the_past(folder.backups(), clock.now()), passphrase) if settings.backup_media else None
     target = folder.target(clock.now(), is_increment=earlier is not None)
-    made = back_up(settings, target, clock, passphrase, settings.backup_media, earlier)
+    log.info("making a backup: %s", target.name)
+    progress = LoggedProgress(clock)
+    made = back_up(settings, target, clock, passphrase, settings.backup_media, earlier, progress=progress)
+    log.info("made a backup of %.1f MB: %s", made.size_bytes / 1e6, target.name)
     if made.redis_missing is not None:
         log.warning("the backup is without the judges' checkpoints: %s", made.redis_missing)
+    if (media := made.media_missing).count:
+        log.error("the backup is without %d media files that cannot be read, e.g. %s", media.count, media.first)
     return made
 
 
@@ -169,12 +201,12 @@ def _to_build_on(backups: list[KeptBackup], passphrase: str | None) -> EarlierBa
         return None
 
 
-def _outcome(folder: Path, now: float, error: str | None) -> Outcome:
+def _outcome(folder: Path, now: float) -> Outcome:
     try:
         backups = BackupFolder(folder).backups()
     except (BackupError, OSError):
         backups = []
-    return Outcome(_newest_made_at(backups, now), len(backups), error)
+    return Outcome(_newest_made_at(backups, now), len(backups))
 
 
 def _without_paths(text: str, settings: Settings) -> str:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import numbered_frames, read_counter, write_video
 from app.ports import free_port
 from core.settings import get_settings
 from storage.database import Database
 from storage.segments import SegmentStore
 from tests.support.processes import children
+from tests.support.recorded_day import DAY_S, SEGMENT_S, write_day
 from tests.support.recordings import write_segments
 from tests.support.running_system import running_system
 from tests.support.served_api import ServedApi
@@ -69,6 +73,13 @@ class HlsPage:
         found: list[str] = self.page.evaluate("window.failures")
         return found
 
+    def shows_number(self, number: int) -> bool:
+        """Whether that picture of `numbered_frames` is on the screen."""
+        screenshot = np.frombuffer(self.page.locator("video").screenshot(), np.uint8)
+        picture = cv2.imdecode(screenshot, cv2.IMREAD_COLOR)
+        assert picture is not None
+        return read_counter(picture) == number
+
     def shows_a_moving_picture(self) -> bool:
         """Whether the video looks different two seconds of it later."""
         self.wait_until("v.readyState >= 2 && v.currentTime > 0")
@@ -117,6 +128,30 @@ def test_hls_js_plays_cameras_live_and_what_they_recorded(
         past = open_page(f"/cameras/{recorded}/playback.m3u8?from={started_s - 60}&to={time.time() + 60}")
         assert past.shows_a_moving_picture()
         past.page.close()
+
+
+def test_hls_js_seeks_in_a_day(browser: Browser, hls_js: str, api: ServedApi) -> None:
+    """17 h 23 min into a playlist of 10 800 segments; the picture says by its number that it is the right one."""
+    status, camera = api.call("POST", "/cameras", {"name": "gate", "url": "rtsp://192.0.2.1/"})
+    assert status == 201, camera
+    get_settings.cache_clear()
+    settings, start = get_settings(), time.time() - 2 * DAY_S
+    database = Database(settings)
+    SegmentStore(database).add(write_day(settings.media_dir, camera["id"], start))
+    database.close()
+    get_settings.cache_clear()
+    _, token = api.call("POST", "/auth/stream-token")
+    source = f"/api/v1/cameras/{camera['id']}/playback.m3u8?from={start}&to={start + DAY_S}&access={token['access']}"
+    player = HlsPage.open(browser, f"http://127.0.0.1:{api.port}", source, hls_js)
+    player.wait_until("v.readyState >= 2")
+    assert player.say("v.duration") == pytest.approx(DAY_S, abs=1)
+    assert player.shows_number(0)
+    player.say("v.pause()")
+    for at_s in (17 * 3600 + 23 * 60, 60, DAY_S - 60):
+        player.say(f"v.currentTime = {at_s}")
+        wait_until(partial(player.shows_number, at_s // SEGMENT_S), f"the picture of {at_s} s", 10)
+    assert player.failures() == []
+    player.page.close()
 
 
 @pytest.mark.parametrize("gap_s", [0, 30], ids=["one run", "two runs with a gap"])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tarfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from core.clock import SystemClock
 from core.settings import Settings, load_settings
@@ -17,6 +20,7 @@ from storage.backup.archive import BackupError
 from storage.backup.backup import back_up
 from storage.backup.chain import BrokenChainError, open_earlier
 from storage.backup.encryption import PassphraseError
+from storage.backup.progress import Unit
 from storage.backup.restore import restore
 from storage.database import Database
 from storage.events import EventStore
@@ -63,7 +67,7 @@ def test_the_api_answers_the_same_after_a_restore(
         earlier = open_earlier(tmp_path / "earlier", passphrase)
     assert back_up(filled, file, SystemClock(), passphrase, media, earlier).size_bytes == file.stat().st_size
     assert file.stat().st_mode & 0o777 == 0o600
-    about = restore(file, data, passphrase)
+    about = restore(filled, file, data, passphrase)
     assert about["media"] is media
     assert "CAMREC_REDIS_URL" not in about["settings"]
     here, there = answers(filled), answers(settings_on(data, filled))
@@ -88,7 +92,7 @@ def test_nothing_of_it_can_be_read_without_the_passphrase(filled: Settings, tmp_
     assert b"SQLite format 3" not in content
     for wrong in (None, "incorrect horse"):
         with pytest.raises(PassphraseError):
-            restore(file, tmp_path / "there", wrong)
+            restore(filled, file, tmp_path / "there", wrong)
     assert not (tmp_path / "there").exists()
 
 
@@ -111,7 +115,7 @@ def test_a_database_in_use_is_backed_up_whole(filled: Settings, tmp_path: Path) 
         writer.join()
         database.close()
     for number in range(3):
-        restore(tmp_path / f"{number}.camrec", tmp_path / f"{number}")
+        restore(filled, tmp_path / f"{number}.camrec", tmp_path / f"{number}")
         restored = Database(settings_on(tmp_path / f"{number}", filled))
         assert EventStore(restored).count() % 2 == 0  # transactions are whole
         restored.close()
@@ -124,8 +128,28 @@ def test_a_folder_that_is_not_empty_stays_as_it_is(filled: Settings, tmp_path: P
     data.mkdir()
     (data / "thing").write_text("") if content == "file" else (data / "thing").mkdir()
     with pytest.raises(BackupError, match="is not empty"):
-        restore(tmp_path / "backup.camrec", data)
+        restore(filled, tmp_path / "backup.camrec", data)
     assert [p.name for p in data.iterdir()] == ["thing"]
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Iterator[Path]:
+    """A folder that is a mount point, as containers have them."""
+    (folder := tmp_path / "volume").mkdir()
+    if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "camrec", folder]).returncode:
+        pytest.skip("nothing can be mounted: not root, or not allowed")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_volume_is_filled(filled: Settings, tmp_path: Path, volume: Path) -> None:
+    (volume / "lost+found").mkdir()
+    back_up(filled, tmp_path / "backup.camrec", SystemClock(), media=True)
+    restore(filled, tmp_path / "backup.camrec", volume)
+    assert {p.name for p in volume.iterdir()} >= {"camrec.db", "secret.key", "media", "lost+found"}
+    assert not [p for p in volume.iterdir() if p.name.startswith(".")]
+    with pytest.raises(BackupError, match="is not empty"):
+        restore(filled, tmp_path / "backup.camrec", volume)
 
 
 def test_damaged_files_leave_nothing_behind(filled: Settings, tmp_path: Path) -> None:
@@ -136,7 +160,7 @@ def test_damaged_files_leave_nothing_behind(filled: Settings, tmp_path: Path) ->
         tar.add(good, "../evil")
     for file in (bad, foreign):
         with pytest.raises(BackupError):
-            restore(file, tmp_path / "there")
+            restore(filled, file, tmp_path / "there")
     assert not (tmp_path / "there").exists()
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".there")]
 
@@ -148,11 +172,22 @@ def test_a_backup_of_the_first_format_is_restored(filled: Settings, tmp_path: Pa
         tar.add(tmp_path / "backup.json", "backup.json")
         for name in ("camrec.db", "secret.key", "media/recordings/1/run/0000.mp4"):
             tar.add(filled.data / name, name)
-    assert restore(tmp_path / "old", tmp_path / "there") == about
+    assert restore(filled, tmp_path / "old", tmp_path / "there") == about
     there = tmp_path / "there" / "media" / "recordings" / "1" / "run" / "0000.mp4"
     assert there.read_bytes() == (filled.media_dir / "recordings" / "1" / "run" / "0000.mp4").read_bytes()
     with pytest.raises(BrokenChainError, match="no list of media"):
         open_earlier(tmp_path / "old", None)
+
+
+def test_a_backup_of_a_newer_version_is_refused(filled: Settings, tmp_path: Path) -> None:
+    database = Database(filled)
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    back_up(filled, tmp_path / "newer", SystemClock())
+    with pytest.raises(BackupError, match="newer camrec"):
+        restore(filled, tmp_path / "newer", tmp_path / "there")
+    assert not (tmp_path / "there").exists()
 
 
 def test_a_file_that_is_there_is_not_overwritten(filled: Settings, tmp_path: Path) -> None:
@@ -162,11 +197,21 @@ def test_a_file_that_is_there_is_not_overwritten(filled: Settings, tmp_path: Pat
     assert (tmp_path / "backup.camrec").read_text() == "older"
 
 
-def test_postgresql_is_refused_with_the_way_out(settings: Settings, tmp_path: Path) -> None:
-    environ = {"CAMREC_DATA": str(tmp_path), "CAMREC_DATABASE_URL": "postgresql://u:s3cret@h/d"}
-    with pytest.raises(BackupError, match="pg_dump") as caught:
-        back_up(load_settings(environ, tmp_path / "no.env"), tmp_path / "b", SystemClock())
-    assert "s3cret" not in str(caught.value)
+def test_progress_is_told_up_to_the_last_byte(filled: Settings, tmp_path: Path) -> None:
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def tell(step: str, done: int, total: int, unit: Unit = "bytes") -> None:
+        assert unit == "bytes"
+        told.setdefault(step, []).append((done, total))
+
+    (filled.media_dir / "large.mp4").write_bytes(bytes(3_000_000))
+    back_up(filled, tmp_path / "backup", SystemClock(), PASSPHRASE, media=True, progress=tell)
+    restore(filled, tmp_path / "backup", tmp_path / "there", PASSPHRASE, progress=tell)
+    for step in ("writing the archive", "unpacking backup"):
+        amounts = told[step]
+        assert amounts == sorted(amounts), step
+        assert amounts[-1][0] == amounts[-1][1] > 3_000_000, step
+        assert len(amounts) > 5, "of a long file it is told while it goes through"
 
 
 def test_the_commands(filled: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,21 +80,21 @@ def test_an_increment_holds_what_is_new_and_restores_everything(
     )
     assert stored_in(chain[2]) == {"frames/wednesday.jpg", "frames/growing.mp4"}
     assert set(read_head(chain[2], None).needs.values()) == {"monday", "tuesday"}
-    restore(chain[2], tmp_path / "there")
+    restore(settings, chain[2], tmp_path / "there")
     assert media_of(tmp_path / "there") == media_of(settings.data)
 
 
 def test_a_chain_goes_on_after_a_restore(settings: Settings, chain: list[Path], tmp_path: Path) -> None:
-    restore(chain[2], tmp_path / "there")
+    restore(settings, chain[2], tmp_path / "there")
     there = settings_on(tmp_path / "there", settings)
     write(there, "thursday.jpg", b"thursday")
     thursday = back_up_since(there, chain[2].with_name("thursday"), chain[2])
     assert stored_in(thursday) == {"frames/thursday.jpg"}, "restored files are known by size and time"
 
 
-def test_an_earlier_state_needs_no_later_backup(chain: list[Path], tmp_path: Path) -> None:
+def test_an_earlier_state_needs_no_later_backup(settings: Settings, chain: list[Path], tmp_path: Path) -> None:
     chain[2].unlink()
-    restore(chain[1], tmp_path / "there")
+    restore(settings, chain[1], tmp_path / "there")
     media = media_of(tmp_path / "there")
     assert (media["frames/tuesday.jpg"], media["frames/growing.mp4"]) == (b"tuesday", b"short")
     assert "frames/wednesday.jpg" not in media
@@ -109,7 +109,7 @@ def test_a_chain_with_a_hole_is_refused(settings: Settings, chain: list[Path], t
     elif hole == "cut off":
         chain[0].write_bytes(content[: len(content) // 2])
     with pytest.raises(Exception, match="monday") as caught:
-        restore(chain[2], tmp_path / "there")
+        restore(settings, chain[2], tmp_path / "there")
     assert isinstance(caught.value, BrokenChainError) == (hole != "cut off")
     assert sorted(p.name for p in tmp_path.iterdir() if "there" in p.name) == []
     if hole == "gone":
@@ -118,7 +118,7 @@ def test_a_chain_with_a_hole_is_refused(settings: Settings, chain: list[Path], t
     chain[0].unlink(missing_ok=True)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(content)
-    restore(chain[2], tmp_path / "there", bases=[elsewhere])
+    restore(settings, chain[2], tmp_path / "there", bases=[elsewhere])
     assert media_of(tmp_path / "there") == media_of(settings.data)
 
 
@@ -131,7 +131,7 @@ def test_one_content_under_two_names_is_stored_under_both(settings: Settings, tm
     (settings.media_dir / "frames" / "first.mp4").unlink()
     increment = back_up_since(settings, tmp_path / "increment", whole)
     assert stored_in(increment) == set()
-    restore(increment, tmp_path / "there")
+    restore(settings, increment, tmp_path / "there")
     assert media_of(tmp_path / "there") == {"frames/second.mp4": b"content"}
 
 
@@ -151,7 +151,7 @@ def test_an_encrypted_chain_needs_its_passphrase(settings: Settings, tmp_path: P
             open_earlier(whole, wrong)
     increment = back_up_since(settings, tmp_path / "increment", whole, PASSPHRASE)
     assert increment.stat().st_size < whole.stat().st_size - 10_000
-    restore(increment, tmp_path / "there", PASSPHRASE)
+    restore(settings, increment, tmp_path / "there", PASSPHRASE)
     assert media_of(tmp_path / "there") == media_of(settings.data)
 
 

@@ -78,7 +78,7 @@ def test_an_event_that_went_on_at_the_backup_ends_as_one(
     assert back_up(settings, tmp_path / "backup", SystemClock()).redis_missing is None
     redis_client.flushall()  # the new machine's is empty
 
-    restore(tmp_path / "backup", tmp_path / "there")
+    restore(settings, tmp_path / "backup", tmp_path / "there")
     monkeypatch.setenv("CAMREC_DATA", str(tmp_path / "there"))
     get_settings.cache_clear()
     there = get_settings()
@@ -122,5 +122,5 @@ def test_without_redis_the_backup_is_made_and_says_so(settings: Settings, camera
     assert "Redis cannot be reached" in str(made.redis_missing)
     assert "s3cret" not in str(made.redis_missing)
     assert read_head(tmp_path / "backup", None).about["redis_missing"] == made.redis_missing
-    restore(tmp_path / "backup", tmp_path / "there")
+    restore(settings, tmp_path / "backup", tmp_path / "there")
     assert not (tmp_path / "there" / REDIS_STATE).exists()

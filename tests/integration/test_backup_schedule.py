@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_backup_is_made_when_it_is_due(scheduled: Settings, clock: ManualClock
     clock.advance(1)
     assert make_due(scheduled, clock).count == 2
     assert names(scheduled)[1] == "camrec-20270116-080000"
-    restore(tmp_path / "safe" / names(scheduled)[1], tmp_path / "there")
+    restore(scheduled, tmp_path / "safe" / names(scheduled)[1], tmp_path / "there")
 
 
 def test_the_oldest_go_but_not_those_that_others_build_on(
@@ -81,7 +82,7 @@ def test_the_oldest_go_but_not_those_that_others_build_on(
         clock.advance(DAY_S)
     assert kinds == [False, *6 * [True], False, True, True], "a whole one, six increments, a whole one"
     assert len(names(settings)) == 3, "the first chain is needed no more"
-    restore(tmp_path / "safe" / names(settings)[-1], tmp_path / "there", PASSPHRASE)
+    restore(settings, tmp_path / "safe" / names(settings)[-1], tmp_path / "there", PASSPHRASE)
     assert sorted(p.name for p in (tmp_path / "there" / "media").iterdir()) == [f"{day}.jpg" for day in range(10)]
 
 
@@ -118,6 +119,35 @@ def test_names_of_the_future_stop_nothing(scheduled: Settings, clock: ManualCloc
         outcome = make_due(scheduled, clock)
         assert outcome.count == 2, "one is made, and not one each turn"
         assert outcome.made_at == clock.now(), "health would wait for a year"
+
+
+def test_names_of_the_future_go_first(scheduled: Settings, clock: ManualClock, tmp_path: Path) -> None:
+    """The clock was a month ahead for two days: what was made then must not push out what is made now."""
+    settings = scheduled.model_copy(update={"backup_media": True, "backup_keep": 3})
+    settings.media_dir.mkdir(parents=True)
+    make_due(settings, clock)
+    ahead = ManualClock(clock.now() + 30 * DAY_S)
+    for _ in range(2):
+        assert make_due(settings, ahead).error is None
+        ahead.advance(DAY_S)
+    wrong = names(settings)[1:]
+    assert [name.endswith("-increment") for name in wrong] == [True, True]
+    for day in range(1, 10):
+        clock.advance(DAY_S)
+        (settings.media_dir / f"{day}.jpg").write_text(str(day))
+        outcome = make_due(settings, clock)
+        assert (outcome.error, outcome.made_at) == (None, clock.now())
+        left = set(names(settings)) & set(wrong)
+        assert left == (set(wrong) if day == 1 else set()), "the second builds on the first: they go together"
+        restore(settings, newest_of_now(settings, clock), tmp_path / f"{day}")
+        assert len(list((tmp_path / f"{day}" / "media").iterdir())) == day
+
+
+def newest_of_now(settings: Settings, clock: ManualClock) -> Path:
+    assert settings.backup_dir is not None
+    stamp = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y%m%d-%H%M%S")
+    (path,) = settings.backup_dir.glob(f"camrec-{stamp}*")
+    return path
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620], ids=oct)

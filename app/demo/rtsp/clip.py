@@ -1,10 +1,10 @@
-"""A video file, demuxed and packetised once, ready to be sent any number of times."""
+"""A video file with its sound, demuxed and packetised once, ready to be sent any number of times."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -13,7 +13,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from app.demo.rtsp.messages import TRACK
 from app.demo.rtsp.rtp import CLOCK_HZ, PAYLOAD_TYPE, Codec, nal_type, packetise, split_annex_b
+from app.demo.rtsp.sound import Sound
 from core.errors import CamrecError
 from core.redact import redact
 
@@ -30,26 +32,31 @@ _ACCESS_UNIT_DELIMITER: dict[Codec, int] = {"h264": 9, "hevc": 35}
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """One coded picture."""
+    """One coded picture, or a packet of sound."""
 
     payloads: tuple[bytes, ...]
     """RTP payloads, without headers."""
     is_key: bool
     presented_at: int
-    """Ticks of the RTP clock since the clip's first picture; not monotonic where there are B-frames."""
+    """Ticks of the track's RTP clock since the clip's first picture; not monotonic where there are B-frames."""
     sent_at_s: float
     """Decode time since the clip's first picture."""
+    track: int = 0
+    """0: pictures, 1: sound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A file's video in decode order, from its first key frame on."""
+    """A file's video in decode order, from its first key frame on, with its sound if that is one that cameras send."""
 
     codec: Codec
     units: tuple[AccessUnit, ...]
     length_ticks: int
     """Of one round, in ticks of the RTP clock."""
     parameter_sets: dict[str, bytes]
+    starts_at_s: float
+    """Of its first picture, by the file's own time."""
+    sound: Sound | None = None
 
     @property
     def length_s(self) -> float:
@@ -65,7 +72,9 @@ class Clip:
         """
         try:
             with av.open(str(path)) as container:
-                return _load(path, container)
+                clip = _load(path, container)
+            with av.open(str(path)) as container:
+                return _with_sound(clip, container)
         except (av.error.FFmpegError, OSError) as error:
             raise CamrecError(f"{path}: cannot be read as a video: {redact(str(error))}") from error
 
@@ -91,7 +100,8 @@ class Clip:
             f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
             f"a=rtpmap:{PAYLOAD_TYPE} {name}/{CLOCK_HZ}",
             f"a=fmtp:{PAYLOAD_TYPE} {parameters}",
-            "a=control:track1",
+            f"a=control:{TRACK}1",
+            *([] if self.sound is None else self.sound.sdp(f"{TRACK}2")),
         ]
         return "".join(f"{line}\r\n" for line in lines)
 
@@ -152,4 +162,19 @@ def _timed(
         AccessUnit(unit.payloads, unit.is_key, round((pts - first_pts) * CLOCK_HZ), max(0.0, dts - first_dts))
         for unit, (pts, dts) in zip(units, times, strict=True)
     )
-    return Clip(codec, timed, round(length_s * CLOCK_HZ), parameter_sets)
+    return Clip(codec, timed, round(length_s * CLOCK_HZ), parameter_sets, first_pts)
+
+
+def _with_sound(clip: Clip, container: InputContainer) -> Clip:
+    """What is heard while the clip's pictures are seen, each packet before the picture that follows it."""
+    stream = next(iter(container.streams.audio), None)
+    sound = None if stream is None else Sound.of(stream)
+    if stream is None or sound is None:
+        return clip
+    units = list(clip.units)
+    for packet in container.demux(stream):
+        at_s = float((packet.pts or 0) * packet.time_base) - clip.starts_at_s
+        if packet.size and packet.pts is not None and 0 <= at_s < clip.length_s:
+            payload = sound.payload(bytes(packet))
+            units.append(AccessUnit((payload,), False, round(at_s * sound.clock_hz), at_s, track=1))
+    return replace(clip, units=tuple(sorted(units, key=lambda unit: unit.sent_at_s)), sound=sound)

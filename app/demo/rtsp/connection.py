@@ -36,7 +36,7 @@ class Connection:
         self._seen = seen
         self._nonce = secrets.token_hex(16)
         self._session: str | None = None
-        self._channel = 0
+        self._channels: dict[int, int] = {}
         self._playing: Mount | None = None
 
     async def serve(self) -> None:
@@ -91,13 +91,16 @@ class Connection:
             return Response(461)
         if self._session is not None and request.headers.get("session", self._session) != self._session:
             return Response(454)
+        if not 0 <= request.track < len(mount.streams):
+            return Response(404)
         asked = _INTERLEAVED.search(transport)
-        self._channel = min(int(asked[1]), 254) if asked else 0
+        channel = min(int(asked[1]), 254) if asked else 2 * request.track
+        self._channels[request.track] = channel
         self._session = self._session or secrets.token_hex(8)
-        channels = f"{self._channel}-{self._channel + 1}"
+        ssrc = mount.streams[request.track].ssrc
         return Response(
             headers={
-                "Transport": f"RTP/AVP/TCP;unicast;interleaved={channels};ssrc={mount.ssrc:08X}",
+                "Transport": f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1};ssrc={ssrc:08X}",
                 "Session": f"{self._session};timeout={_SESSION_TIMEOUT_S}",
             }
         )
@@ -120,7 +123,7 @@ class Connection:
         if self._playing is not mount:
             self._pause()
             self._playing = mount
-            mount.viewers[transport] = Viewer(transport, self._channel)
+            mount.viewers[transport] = Viewer(transport, dict(self._channels))
 
     def _pause(self) -> None:
         if self._playing is not None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
 MAX_BODY_BYTES = 65536
-TRACK = "track1"
+TRACK = "track"
+"""Before its number, from 1, in the URLs of a mount's tracks."""
+
+_TRACK_PATH = re.compile(rf"(?P<mount>.+)/{TRACK}(?P<number>\d+)")
 
 _RTSP_REASONS = {454: "Session Not Found", 455: "Method Not Valid in This State", 461: "Unsupported Transport"}
 
@@ -30,8 +34,18 @@ class Request:
     @property
     def mount_name(self) -> str:
         """The path of the URL without the track."""
+        return unquote(self._place[0])
+
+    @property
+    def track(self) -> int:
+        """Which track the URL names, from 0."""
+        return self._place[1]
+
+    @property
+    def _place(self) -> tuple[str, int]:
         path = urlsplit(self.url).path.strip("/")
-        return unquote(path.removesuffix(TRACK).rstrip("/"))
+        found = _TRACK_PATH.fullmatch(path)
+        return (path, 0) if found is None else (found["mount"], int(found["number"]) - 1)
 
 
 @dataclass(slots=True)

@@ -1,17 +1,17 @@
-"""One looping camera: a single RTP stream, sent to everybody who plays it."""
+"""One looping camera: its pictures, and sound if it has some, sent to everybody who plays it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import secrets
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from app.demo.rtsp.clip import Clip
-from app.demo.rtsp.rtp import CLOCK_HZ, interleave, rtp_packets, sender_report
+from app.demo.rtsp import sound
+from app.demo.rtsp.clip import AccessUnit, Clip
+from app.demo.rtsp.rtp import CLOCK_HZ, PAYLOAD_TYPE, RtpStream, interleave
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +34,11 @@ MAX_LAG_S = 2.0
 
 @dataclass(slots=True)
 class Viewer:
-    """A connection that plays a mount. RTP goes to ``channel``, RTCP to the next one."""
+    """A connection that plays a mount."""
 
     transport: asyncio.WriteTransport
-    channel: int
+    channels: Mapping[int, int]
+    """Track → where its RTP goes, RTCP to the next one; tracks that are not wanted are not in it."""
     started: bool = False
     """It has got its first key frame."""
 
@@ -51,12 +52,12 @@ class Mount:
         self.clip = clip
         self.fault: Fault | None = None
         self.viewers: dict[asyncio.WriteTransport, Viewer] = {}
-        self.ssrc = secrets.randbits(32)
+        self.streams = [RtpStream(PAYLOAD_TYPE, CLOCK_HZ)]
+        """By track."""
+        if clip.sound is not None:
+            self.streams.append(RtpStream(sound.PAYLOAD_TYPE, clip.sound.clock_hz))
         self._index = int(phase * len(clip.units)) % len(clip.units)
         self._round_ticks = 0
-        self._first_timestamp = secrets.randbits(32)
-        self._sequence = secrets.randbits(16)
-        self._packets = self._octets = 0
         self._origin_s = 0.0
         self._next_report_s = 0.0
 
@@ -98,34 +99,30 @@ class Mount:
         if due_for_report:
             interval_s = RTCP_ONLY_INTERVAL_S if self.fault == "rtcp-only" else REPORT_INTERVAL_S
             self._next_report_s = now_s + interval_s
-        packets = [] if self.fault == "rtcp-only" else self._next_packets()
-        is_key = self.clip.units[self._index].is_key
+        unit = self.clip.units[self._index]
+        packets = [] if self.fault == "rtcp-only" else self._packets(unit)
         for viewer in list(self.viewers.values()):
-            starts = is_key and not viewer.started
-            viewer.started = viewer.started or is_key
+            starts = unit.is_key and not viewer.started
+            viewer.started = viewer.started or unit.is_key
             # A viewer's first report comes with its first picture: it tells the capture time of all that follow.
-            report = [self._report(now_s)] if due_for_report or starts else []
-            message = interleave(report, viewer.channel + 1)
-            if viewer.started:
-                message += interleave(packets, viewer.channel)
+            message = self._reports(viewer, now_s) if due_for_report or starts else b""
+            if viewer.started and unit.track in viewer.channels:
+                message += interleave(packets, viewer.channels[unit.track])
             if message:
                 self._write(viewer, message)
 
-    def _next_packets(self) -> list[bytes]:
-        unit = self.clip.units[self._index]
+    def _packets(self, unit: AccessUnit) -> list[bytes]:
         payloads = unit.payloads
         if self.fault == "garbage":
             payloads = tuple(payload[:2] + os.urandom(max(0, len(payload) - 2)) for payload in payloads)
-        timestamp = self._first_timestamp + self._round_ticks + unit.presented_at
-        packets = rtp_packets(payloads, self._sequence, timestamp, self.ssrc)
-        self._sequence = (self._sequence + len(packets)) & 0xFFFF
-        self._packets += len(packets)
-        self._octets += sum(map(len, payloads))
-        return packets
+        return self.streams[unit.track].packets(payloads, self._round_ticks / CLOCK_HZ, unit.presented_at)
 
-    def _report(self, now_s: float) -> bytes:
-        timestamp = self._first_timestamp + round((now_s - self._origin_s) * CLOCK_HZ)
-        return sender_report(self.ssrc, time.time(), timestamp, self._packets, self._octets)
+    def _reports(self, viewer: Viewer, now_s: float) -> bytes:
+        played_s = now_s - self._origin_s
+        return b"".join(
+            interleave([self.streams[track].report(played_s)], channel + 1)
+            for track, channel in viewer.channels.items()
+        )
 
     def _write(self, viewer: Viewer, message: bytes) -> None:
         if viewer.transport.is_closing():

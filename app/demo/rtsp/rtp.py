@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import secrets
 import struct
+import time
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -48,14 +50,16 @@ def packetise(nal: bytes, codec: Codec, max_payload_bytes: int = MAX_PAYLOAD_BYT
     ]
 
 
-def rtp_packets(payloads: Sequence[bytes], sequence: int, timestamp: int, ssrc: int) -> list[bytes]:
+def rtp_packets(
+    payloads: Sequence[bytes], sequence: int, timestamp: int, ssrc: int, payload_type: int = PAYLOAD_TYPE
+) -> list[bytes]:
     """RTP packets (RFC 3550) of one access unit; the marker bit is set on its last."""
     last = len(payloads) - 1
     return [
         struct.pack(
             "!BBHII",
             0x80,
-            PAYLOAD_TYPE | (0x80 if i == last else 0),
+            payload_type | (0x80 if i == last else 0),
             (sequence + i) & 0xFFFF,
             timestamp & 0xFFFFFFFF,
             ssrc,
@@ -63,6 +67,31 @@ def rtp_packets(payloads: Sequence[bytes], sequence: int, timestamp: int, ssrc: 
         + payload
         for i, payload in enumerate(payloads)
     ]
+
+
+class RtpStream:
+    """What one RTP stream has sent so far."""
+
+    def __init__(self, payload_type: int, clock_hz: int) -> None:
+        """Begin at random numbers, as RFC 3550 wants it."""
+        self.ssrc = secrets.randbits(32)
+        self._payload_type, self._clock_hz = payload_type, clock_hz
+        self._first_timestamp, self._sequence = secrets.randbits(32), secrets.randbits(16)
+        self._packets = self._octets = 0
+
+    def packets(self, payloads: Sequence[bytes], rounds_s: float, presented_at: int) -> list[bytes]:
+        """Of one access unit, ``presented_at`` ticks of this clock into the round that began after ``rounds_s``."""
+        timestamp = self._first_timestamp + round(rounds_s * self._clock_hz) + presented_at
+        packets = rtp_packets(payloads, self._sequence, timestamp, self.ssrc, self._payload_type)
+        self._sequence = (self._sequence + len(packets)) & 0xFFFF
+        self._packets += len(packets)
+        self._octets += sum(map(len, payloads))
+        return packets
+
+    def report(self, played_s: float) -> bytes:
+        """The sender report of now."""
+        timestamp = self._first_timestamp + round(played_s * self._clock_hz)
+        return sender_report(self.ssrc, time.time(), timestamp, self._packets, self._octets)
 
 
 def sender_report(ssrc: int, epoch_s: float, timestamp: int, packets: int, octets: int) -> bytes:
