@@ -76,7 +76,7 @@ class EventStore:
             return 0
         written = 0
         with self._database.write() as session:
-            # Stamped while SQLite's write lock is held, so that readers of the feed see stamps grow.
+            # Stamped as late as can be. PostgreSQL may commit a later stamp first: `EventTail` waits for the other one.
             rows = [_values(event, snapshot, epoch, node) for event, snapshot in changed_events]
             before = _places_of(session, [row["id"] for row in rows if row["snapshot"]])
             ids = {row["camera_id"] for row in rows}
@@ -93,7 +93,7 @@ class EventStore:
         """One event."""
         with self._database.read() as session:
             row = session.get(EventRow, event_id)
-            return None if row is None else _stored(row)
+            return None if row is None else stored_event(row)
 
     def page(self, wanted: EventFilter, before: Position | None, limit: int) -> list[StoredEvent]:
         """Events newest first, those after ``before`` in that order. Keyset: page 1000 is as quick as page 1."""
@@ -102,14 +102,15 @@ class EventStore:
             query = query.where(tuple_(EventRow.started_at, EventRow.id) < before)
         query = query.order_by(EventRow.started_at.desc(), EventRow.id.desc()).limit(limit)
         with self._database.read() as session:
-            return [_stored(row) for row in session.scalars(query)]
+            return [stored_event(row) for row in session.scalars(query)]
 
     def changed_since(self, wanted: EventFilter, after: Position, limit: int) -> list[StoredEvent]:
         """Events written after that change, oldest change first."""
         query = _filtered(select(EventRow), wanted).where(tuple_(EventRow.changed_at, EventRow.id) > after)
         with self._database.read() as session:
             return [
-                _stored(row) for row in session.scalars(query.order_by(EventRow.changed_at, EventRow.id).limit(limit))
+                stored_event(row)
+                for row in session.scalars(query.order_by(EventRow.changed_at, EventRow.id).limit(limit))
             ]
 
     def close_forgotten(self, shard: int, shards: int, known: Collection[str]) -> int:
@@ -136,6 +137,13 @@ class EventStore:
         ended = func.coalesce(EventRow.ended_at, EventRow.changed_at)
         query = select(EventRow).where(EventRow.camera_id == camera_id, EventRow.started_at < to_s, ended >= from_s)
         query = query.where(EventRow.started_at >= from_s - LONGEST_EVENT_S).order_by(EventRow.started_at)
+        with self._database.read() as session:
+            return [event_of(row) for row in session.scalars(query.limit(MOST_AT_ONCE))]
+
+    def still_open(self, camera_ids: Collection[int], since_s: float) -> list[Event]:
+        """Events of cameras that go on and began at that time or later, oldest first; at most `MOST_AT_ONCE`."""
+        query = select(EventRow).where(EventRow.ended_at.is_(None), EventRow.camera_id.in_(camera_ids))
+        query = query.where(EventRow.started_at >= since_s).order_by(EventRow.started_at)
         with self._database.read() as session:
             return [event_of(row) for row in session.scalars(query.limit(MOST_AT_ONCE))]
 
@@ -239,7 +247,8 @@ def event_of(row: EventRow) -> Event:
     )
 
 
-def _stored(row: EventRow) -> StoredEvent:
+def stored_event(row: EventRow) -> StoredEvent:
+    """The event in a row, with what the row says beside it."""
     return StoredEvent(event_of(row), row.snapshot, row.changed_at, row.node)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
 from storage.database import Database
+from storage.media_removals import note_removals
 from storage.models import FrameRow
+from storage.purged_cameras import purged_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,16 @@ class KeptFrameStore:
         self._database = database
 
     def add(self, frames: Sequence[KeptFrame]) -> None:
-        """Add rows for files that are written already."""
+        """Add rows for files that are written already; those of cameras that were purged meanwhile are deleted."""
         if not frames:
             return
-        rows = [{k: v for k, v in asdict(frame).items() if k != "id"} for frame in frames]
         with self._database.write() as session:
-            session.execute(insert(FrameRow), rows)
+            until = purged_until(session, {frame.camera_id for frame in frames})
+            note_removals(session, ((f.node, f.path) for f in frames if f.captured_at < until[f.camera_id]))
+            wanted = (f for f in frames if f.captured_at >= until[f.camera_id])
+            rows = [{k: v for k, v in asdict(frame).items() if k != "id"} for frame in wanted]
+            if rows:
+                session.execute(insert(FrameRow), rows)
 
     def get(self, frame_id: int) -> KeptFrame | None:
         """One frame."""
@@ -69,11 +75,6 @@ class KeptFrameStore:
         """The frame of a camera closest to a time, at most ``within_s`` away."""
         near = self.between(camera_id, at_s - within_s, at_s + within_s, limit=10_000)
         return min(near, key=lambda frame: abs(frame.captured_at - at_s), default=None)
-
-    def total_bytes(self) -> int:
-        """Disk that kept frames take."""
-        with self._database.read() as session:
-            return session.scalar(select(func.coalesce(func.sum(FrameRow.size_bytes), 0))) or 0
 
 
 def _kept(row: FrameRow) -> KeptFrame:

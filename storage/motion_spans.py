@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import BigInteger, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.database import Database
 from storage.models import MotionSpanRow
+from storage.purged_cameras import purged_until
 from storage.segments import Span, merged_spans
 
 MotionKind = Literal["watched", "moving"]
@@ -46,16 +47,20 @@ class MotionSpanStore:
         self._database = database
 
     def put(self, spans: Sequence[MotionSpan]) -> None:
-        """Add spans, or let those grow that are there; each at most once in a call."""
+        """Add spans, or let those grow that are there; each at most once in a call. Not of purged cameras."""
         if not spans:
             return
         with self._database.write() as session:
+            until = purged_until(session, {span.camera_id for span in spans})
+            wanted = [asdict(span) for span in spans if span.started_at >= until[span.camera_id]]
+            if not wanted:
+                return
             insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
             new = insert(MotionSpanRow)
             statement = new.on_conflict_do_update(
                 index_elements=["camera_id", "kind", "started_at"], set_={"ended_at": new.excluded.ended_at}
             )
-            session.connection().execute(statement, [asdict(span) for span in spans])
+            session.connection().execute(statement, wanted)
 
     def between(self, camera_id: int, kind: MotionKind, from_s: float, to_s: float) -> list[Span]:
         """The stretches of ``from_s <= t < to_s``, in order and without overlaps: at most about `MOST_SPANS`.
@@ -63,7 +68,8 @@ class MotionSpanStore:
         Those that are no further apart than `step_of` the range are one.
         """
         step_s = step_of(from_s, to_s)
-        part = cast((MotionSpanRow.started_at - from_s) / step_s, Integer)
+        # Of a range of milliseconds there are more parts in an hour than an INTEGER of PostgreSQL can count.
+        part = cast((MotionSpanRow.started_at - from_s) / step_s, BigInteger)
         first = func.min(MotionSpanRow.started_at)
         query = select(first, func.max(MotionSpanRow.ended_at)).where(
             MotionSpanRow.camera_id == camera_id,

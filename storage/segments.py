@@ -14,8 +14,10 @@ from core.recognitions import RECORDING
 from storage.camera import Recording
 from storage.database import Database
 from storage.events import LONGEST_EVENT_S
+from storage.media_removals import note_removals
 from storage.models import CameraRow, EventRow, SegmentRow
 from storage.objects.archive import is_away
+from storage.purged_cameras import purged_until
 
 RetentionClass = Literal["continuous", "event"]
 
@@ -84,14 +86,26 @@ class SegmentStore:
     def add(self, segments: Iterable[Segment]) -> int:
         """Add rows for files that are whole on disk; a path that has a row already keeps it.
 
+        What somebody else found on disk before its recorder said that it belongs to an event does so afterwards.
+        Files of cameras that were purged meanwhile get none, and are deleted by their machine.
+
         Returns:
             How many were new.
         """
-        rows = [_values(segment) for segment in segments]
-        if not rows:
+        found = list(segments)
+        if not found:
             return 0
         with self._database.write() as session:
-            return _insert(session, rows)
+            until = purged_until(session, {segment.camera_id for segment in found})
+            note_removals(session, ((s.node or None, s.path) for s in found if s.started_at < until[s.camera_id]))
+            rows = [_values(s) for s in found if s.started_at >= until[s.camera_id]]
+            if not rows:
+                return 0
+            new = _insert(session, rows)
+            if new < len(rows):
+                of_events = SegmentRow.path.in_([row["path"] for row in rows if row["retention_class"] == "event"])
+                session.execute(update(SegmentRow).where(of_events).values(retention_class="event"))
+            return new
 
     def renew(self, segment: Segment) -> None:
         """Describe a file that was mended; what belonged to an event still does."""
@@ -134,9 +148,11 @@ class SegmentStore:
             found = merged_spans((row.started_at, row.ended_at) for row in rows)
         return [(max(start, from_s), min(end, to_s)) for start, end in found]
 
-    def newest(self, camera_id: int) -> Segment | None:
-        """The camera's latest segment."""
+    def newest(self, camera_id: int, node: str | None = None) -> Segment | None:
+        """The camera's latest segment, of those on a machine's disk where that is given."""
         query = select(SegmentRow).where(SegmentRow.camera_id == camera_id).order_by(SegmentRow.started_at.desc())
+        if node is not None:
+            query = query.where(SegmentRow.node == node)
         with self._database.read() as session:
             row = session.scalars(query.limit(1)).first()
             return None if row is None else _segment(row)
@@ -152,6 +168,23 @@ class SegmentStore:
         )
         with self._database.read() as session:
             return {row.path: row.size_bytes for row in session.execute(query)}
+
+    def count(self, node: str) -> int:
+        """How many lie on a machine."""
+        query = select(func.count()).select_from(SegmentRow).where(SegmentRow.node == node)
+        with self._database.read() as session:
+            return session.scalar(query) or 0
+
+    def node_of(self, path: str) -> str | None:
+        """On which machine a file lies, as far as its row says; None: it has none."""
+        with self._database.read() as session:
+            return session.scalar(select(SegmentRow.node).where(SegmentRow.path == path))
+
+    def without_rows(self, paths: Sequence[str]) -> list[str]:
+        """Those of some hundred paths that no row names, in order."""
+        with self._database.read() as session:
+            known = set(session.scalars(select(SegmentRow.path).where(SegmentRow.path.in_(paths))))
+        return [path for path in paths if path not in known]
 
     def without_init_bytes(self, camera_id: int, node: str) -> list[str]:
         """Paths of the segments of a camera on a machine of which `Segment.init_bytes` is not known."""

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from capture.drops import Drops
 from capture.recorder.track import Finished
+from capture.recorder.unindexed import UnindexedFiles
 from core.errors import CamrecError
 from storage.segment_files import (
     BrokenSegmentError,
@@ -22,7 +24,6 @@ from storage.segment_files import (
     read_segment,
     repair,
     whole_segment_path,
-    whole_segment_paths,
 )
 from storage.segments import Segment, SegmentStore
 
@@ -30,14 +31,16 @@ log = logging.getLogger(__name__)
 
 INTERVAL_S = 2.0
 SWEEP_INTERVAL_S = 10.0
-MAX_WAITING_ROWS = 50_000
-"""Rows that wait for the database: two hours of 25 cameras. Beyond it files are found again on disk."""
+MAX_WAITING = 50_000
+"""Rows that wait for the database, and files that wait for their names: two hours of 25 cameras. Beyond it the oldest
+are given up here, counted, and found again on disk."""
 ROWS_PER_BATCH = 500
 LATE_S = 30.0
 """Of a segment whose row comes so long after its end, events may have been heard before it had one."""
 FILES_PER_BATCH = 50
 """Files read in one pass because they are not in the index: new ones must not wait for all of them."""
-_HOUR_S = 3600.0
+MAX_UNREADABLE = 1000
+"""Files that are tried again and again; others wait for `camrec recordings check`."""
 
 
 class Committer:
@@ -48,6 +51,7 @@ class Committer:
         media: Path,
         node: str,
         store: SegmentStore,
+        drops: Drops,
         cameras: Callable[[], list[int]],
         also: Callable[[], None] = lambda: None,
     ) -> None:
@@ -57,16 +61,19 @@ class Committer:
             media: the media folder.
             node: name of this machine.
             store: the index.
-            cameras: ids of those that are recorded by this process.
+            drops: counters of what waits for too long.
+            cameras: ids of those whose files this process looks after.
             also: is done in each pass, too, and may wait for the database.
         """
-        self._media, self._node, self._store, self._cameras, self._also = media, node, store, cameras, also
+        self._media, self._node, self._store, self._drops = media, node, store, drops
+        self._cameras, self._also = cameras, also
         self._lock = threading.Lock()
-        self._finished: list[Finished] = []
+        self._finished: deque[Finished] = deque()
         self._rows: deque[Segment] = deque()
+        self._search = UnindexedFiles(media, node, store)
         self._unindexed: deque[str] = deque()
-        self._compared: set[int] = set()
-        """Cameras whose newest files are known to be in the index."""
+        """Files to read; those of `_unreadable` are among them."""
+        self._unreadable: set[str] = set()
         self._swept_s = float("-inf")
         self._is_broken = False
         self._stopped = threading.Event()
@@ -85,6 +92,9 @@ class Committer:
         """Take a segment that is whole under its temporary name."""
         with self._lock:
             self._finished.append(finished)
+            lost = self._finished.popleft() if len(self._finished) > MAX_WAITING else None
+        if lost is not None:  # it is swept up as what a crash left
+            self._drops.count(lost.segment.camera_id, "record_index_late")
 
     def _run(self) -> None:
         while not self._stopped.wait(INTERVAL_S):
@@ -118,10 +128,10 @@ class Committer:
                 continue
             if is_named:
                 self._rows.append(replace(whole.segment, init_bytes=self._init_bytes(whole.segment.path)))
-        while len(self._rows) > MAX_WAITING_ROWS:
-            self._compared.discard(self._rows.popleft().camera_id)
+        self._bound_rows()
+        done = {whole.open_path for whole in finished} - {whole.open_path for whole in unnamed}
         with self._lock:
-            self._finished[: len(finished)] = unnamed
+            self._finished = deque(whole for whole in self._finished if whole.open_path not in done)
         if failure is not None:
             raise failure
 
@@ -137,6 +147,8 @@ class Committer:
         try:
             os.rename(self._media / open_path, target)
         except FileNotFoundError:
+            if target.exists():  # another process of this machine took it for abandoned
+                return True
             log.error("%s has vanished before it was whole", open_path)
             return False
         return True
@@ -156,7 +168,7 @@ class Committer:
         try:
             target = whole_segment_path(open_path)
             if (self._media / target).exists() or not repair(self._media / open_path):
-                (self._media / open_path).unlink()  # not one picture of it is whole
+                (self._media / open_path).unlink(missing_ok=True)  # not one picture of it is whole
                 return
         except BrokenSegmentError as error:
             log.warning("Left alone: %s", error)
@@ -166,16 +178,10 @@ class Committer:
             log.info("Repaired what was left of %s", target)
 
     def _index(self) -> None:
-        for camera_id in self._cameras():
-            if camera_id not in self._compared:
-                self._unindexed += self._not_in_index(camera_id)
-                self._compared.add(camera_id)
+        if len(self._unindexed) - len(self._unreadable) < FILES_PER_BATCH:
+            self._unindexed += self._search.find(self._cameras(), FILES_PER_BATCH)
         for _ in range(min(FILES_PER_BATCH, len(self._unindexed))):
-            path = self._unindexed.popleft()
-            try:
-                self._rows.append(read_segment(self._media, path, self._node))
-            except (BrokenSegmentError, OSError) as error:
-                log.warning("Not indexed: %s", error)
+            self._read(self._unindexed.popleft())
         while self._rows:
             batch = [self._rows[i] for i in range(min(ROWS_PER_BATCH, len(self._rows)))]
             self._store.add(batch)
@@ -186,13 +192,25 @@ class Committer:
             for _ in batch:
                 self._rows.popleft()
 
-    def _not_in_index(self, camera_id: int) -> list[str]:
-        """Files of a camera that are as new as the newest row, or newer, and have none."""
-        newest = self._store.newest(camera_id)
-        from_s = 0.0 if newest is None else newest.started_at - _HOUR_S
-        from_hour = "" if newest is None else time.strftime("%Y%m%d/%H", time.gmtime(from_s))
-        known = self._store.paths(camera_id, self._node, from_s - _HOUR_S)
-        return [path for path in whole_segment_paths(self._media, camera_id, from_hour) if path not in known]
+    def _read(self, path: str) -> None:
+        try:
+            self._rows.append(read_segment(self._media, path, self._node))
+        except (BrokenSegmentError, FileNotFoundError) as error:
+            log.warning("Not indexed: %s", error)
+        except OSError as error:  # it may pass: no file left, a disk that does not answer
+            if path not in self._unreadable:
+                log.warning("%s cannot be read yet: %s", path, error)
+            if path in self._unreadable or len(self._unreadable) < MAX_UNREADABLE:
+                self._unreadable.add(path)
+                self._unindexed.append(path)
+            return
+        self._unreadable.discard(path)
+
+    def _bound_rows(self) -> None:
+        while len(self._rows) > MAX_WAITING:
+            lost = self._rows.popleft()
+            self._search.go_back_to(lost)
+            self._drops.count(lost.camera_id, "record_index_late")
 
 
 def _sync_disk(folder: Path) -> None:

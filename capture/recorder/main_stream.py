@@ -36,6 +36,11 @@ class MainStream:
         """Ask the thread to end; it does within its read time limit, or its open time limit while it connects."""
         self._stop.set()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread has not ended yet."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         with log_context(camera_id=self.camera.id):
             while not self._stop.is_set():

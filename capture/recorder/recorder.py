@@ -20,10 +20,9 @@ from core.types import Event
 from storage.camera import Camera
 from storage.database import Database
 from storage.events import EventStore
+from storage.segment_files import recorded_camera_ids
 from storage.segments import SegmentStore
 
-OPEN_EVENT_S = 60.0
-"""An event that nobody has written of for so long does not keep the recorder going."""
 REDIS_TIMEOUT_S = 2.0
 _WRITES = {"recording", "armed"}
 """States in which a camera needs room on the disk now, or may at any moment."""
@@ -32,8 +31,16 @@ _WRITES = {"recording", "armed"}
 class Recorder:
     """Makes a recorder for each camera; they share threads."""
 
-    def __init__(self, settings: Settings, database: Database, drops: Drops) -> None:
-        """Idle until `start`."""
+    def __init__(self, settings: Settings, database: Database, drops: Drops, *, mends_all: bool = False) -> None:
+        """Idle until `start`.
+
+        Args:
+            settings: of this machine.
+            database: with the index.
+            drops: counters of what is lost.
+            mends_all: whether what was left on this disk of cameras that others record now, or nobody, is mended and
+                indexed here, too.
+        """
         media, node = settings.media_dir, settings.node
         disk = DiskGuard(
             media,
@@ -41,14 +48,18 @@ class Recorder:
             "Nothing is recorded",
             "keep recordings for a shorter time (CAMREC_RECORDINGS_DAYS)",
         )
+        self._media = media
         self._cameras: dict[int, CameraRecorder] = {}
         self._main_streams: dict[int, MainStream] = {}
+        self._ending: list[MainStream] = []
         self._segments = SegmentStore(database)
         events = EventStore(database)
         self._alarm = DiskAlarm(events, node)
-        self._committer = Committer(media, node, self._segments, lambda: list(self._cameras), self._look_for_alarm)
+        self._committer = Committer(
+            media, node, self._segments, drops, self._cameras_on_disk if mends_all else self._own, self._look_for_alarm
+        )
         self._writer = Writer(media, node, disk, self._committer, drops)
-        self._watcher = EventWatcher(events, lambda: connect_redis(settings, REDIS_TIMEOUT_S), self._heard)
+        self._watcher = EventWatcher(events, lambda: connect_redis(settings, REDIS_TIMEOUT_S), self._own, self._heard)
         self._viewers = LiveViewers(
             media,
             node,
@@ -92,12 +103,15 @@ class Recorder:
 
     def retire(self, camera_id: int) -> None:
         """Record a camera no longer."""
-        main_stream = self._main_streams.pop(camera_id, None)
-        if main_stream is not None:
-            main_stream.stop()
+        self._end_main_stream(camera_id)
         if self._cameras.pop(camera_id, None) is not None:
             self._writer.forget(camera_id)
             self._viewers.end(camera_id)
+
+    def ending_streams(self) -> set[int]:
+        """Cameras whose main stream was to end and is still open."""
+        self._ending = [main_stream for main_stream in self._ending if main_stream.is_alive]
+        return {main_stream.camera.id for main_stream in self._ending}
 
     def status(self, camera_id: int) -> dict[str, Any]:
         """What the camera's status says of its recording."""
@@ -113,6 +127,7 @@ class Recorder:
             "segments": figures.segments,
             "bytes": figures.bytes,
             "gaps": figures.gaps,
+            "waiting_bytes": self._writer.waiting_bytes(camera_id),
         }
 
     def _follow_main_stream(self, camera: Camera, recorder: CameraRecorder) -> None:
@@ -120,20 +135,30 @@ class Recorder:
         is_wanted = bool(camera.detect_url) and camera.enabled and camera.recording.mode != "off"
         if running is not None and is_wanted and _source(running.camera) == _source(camera):
             return
-        if running is not None:
-            self._main_streams.pop(camera.id).stop()
+        self._end_main_stream(camera.id)
         if is_wanted:
             main_stream = self._main_streams[camera.id] = MainStream(camera, recorder)
             main_stream.start()
 
+    def _end_main_stream(self, camera_id: int) -> None:
+        main_stream = self._main_streams.pop(camera_id, None)
+        if main_stream is not None:
+            main_stream.stop()
+            self._ending.append(main_stream)
+
+    def _own(self) -> list[int]:
+        return list(self._cameras)
+
+    def _cameras_on_disk(self) -> list[int]:
+        return list({*self._own(), *recorded_camera_ids(self._media)})
+
     def _look_for_alarm(self) -> None:
-        cameras = list(self._cameras)
+        cameras = self._own()
         self._alarm.look(cameras, [i for i in cameras if self.status(i)["state"] == "paused"])
 
-    def _heard(self, event: Event, changed_at: float) -> None:
+    def _heard(self, event: Event, last_s: float) -> None:
         recorder = self._cameras.get(event.camera_id)
         if recorder is not None and event.recognition != RECORDING:
-            last_s = changed_at + OPEN_EVENT_S if event.ended_at is None else event.ended_at
             recorder.want(event.id, event.started_at, last_s)
             recording = recorder.recording
             if recording.mode == "continuous":  # what was recorded before anybody knew of the event

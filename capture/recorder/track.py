@@ -18,7 +18,7 @@ from capture.recorder.arrival import Arrival, Connection
 from capture.recorder.segment_file import Format, SegmentFile
 from capture.recorder.sound import sound_track
 from capture.recorder.timeline import Place, Timeline
-from storage.segment_files import SegmentNote, open_segment_path, whole_segment_path
+from storage.segment_files import SegmentNote, node_mark, open_segment_path, whole_segment_path
 from storage.segments import LONGEST_SEGMENT_S, RetentionClass, Segment
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class Track:
         if needs_format:
             self._format = self._format_of(picture)
         if self._break_pending:
-            self._run = f"{self._camera_id}-{round(picture.at_s * 1000)}"
+            self._run = f"{self._camera_id}-{round(picture.at_s * 1000)}-{node_mark(self._node)}"
             self._run_start, self._break_pending = place.dts, False
         self._open(picture, self._in_run(place))
 
@@ -183,7 +183,7 @@ class Track:
     def _open(self, picture: Picture, place: Place) -> None:
         at_s = picture.at_s
         while True:
-            path = open_segment_path(self._camera_id, at_s)
+            path = open_segment_path(self._camera_id, at_s, self._node)
             note = SegmentNote(self._camera_id, picture.at_s, self._run, self.retention_class)
             try:
                 if (self._media / whole_segment_path(path)).exists():

@@ -87,6 +87,11 @@ class Writer:
         """What was recorded of a camera."""
         return self._figures.setdefault(camera_id, RecordingFigures())
 
+    def waiting_bytes(self, camera_id: int) -> int:
+        """Packets of a camera that came since the last were taken to be written: little, unless the disk is slow."""
+        with self._lock:
+            return sum(arrival.packet.size for arrival, _ in self._items.get(camera_id, ()) if arrival is not None)
+
     def forget(self, camera_id: int) -> None:
         """The camera is gone."""
         self.end(camera_id)

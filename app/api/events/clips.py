@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Response, jsonify
 
+from app.api.auth.gate import current_user
 from app.api.clips.limit import refuse_too_many
 from app.api.clips.schemas import ClipSchema
 from app.api.errors import ApiError
@@ -12,6 +15,7 @@ from app.api.services import Services
 from core.recognitions import MAKE_CLIP_TASK
 from core.types import Event
 from storage.clips.store import UNFINISHED, Clip
+from storage.events import StoredEvent
 from storage.media import MANIFEST_SUFFIX
 
 RETRY_AFTER_S = 2
@@ -20,28 +24,31 @@ TRY_AGAIN_S = 60.0
 """A clip that could not be made is tried again when it is asked for so much later."""
 
 
-def event_clip(services: Services, event: Event, variant: str) -> Response:
+def event_clip(services: Services, stored: StoredEvent, variant: str) -> Response:
     """The file, or 202 while it is made.
 
     Raises:
         ApiError: 404, nothing was recorded or the clip cannot be made; 429, too many are being drawn on.
     """
-    wanted = services.event_clips.wanted(event, variant)
+    wanted = services.event_clips.wanted(stored.event, variant)
     clip = services.clips.get(wanted.id)
-    if clip is not None and clip.state == "done" and _shows(clip, wanted, event):
-        path = services.media.fetch(clip.path or "", clip.node)
-        if path.is_file():
-            return send_media(path, MP4, _no_clip("Its file is gone."))
-    elif clip is not None and clip.state in UNFINISHED:
-        return _being_made(clip)
-    elif clip is not None and clip.state == "failed" and services.clock.now() < clip.changed_at + TRY_AGAIN_S:
-        raise _no_clip(clip.error or "")
+    if clip is not None:
+        if _shows(clip, wanted, stored) and (made := _made(services, clip)) is not None:
+            return made
+        if clip.state in UNFINISHED:
+            return _being_made(clip)
+        if clip.state == "failed" and services.clock.now() < clip.changed_at + TRY_AGAIN_S:
+            raise _no_clip(clip.error or "")
     if not services.event_clips.is_recorded(wanted, services.clock.now()):
         return _being_made(wanted)
     if not services.event_clips.has_recording(wanted):
+        if clip is not None and (made := _made(services, clip)) is not None:
+            return made  # better than nothing
         raise _no_clip("Nothing was recorded then.")
     if variant != "copy":
-        refuse_too_many(services)
+        user = current_user().name
+        refuse_too_many(services, variant, user)
+        wanted = replace(wanted, created_by=user)
     asked = services.clips.ask(wanted)
     services.jobs.wake(MAKE_CLIP_TASK, asked.id)
     return _being_made(asked)
@@ -60,9 +67,20 @@ def event_clip_manifest(services: Services, event: Event, variant: str) -> Respo
     return send_media(path, "application/json", _no_clip("Its file is gone."), path.name)
 
 
-def _shows(clip: Clip, wanted: Clip, event: Event) -> bool:
-    """Whether a clip, made while the event went on perhaps, shows it to its end."""
-    return event.ended_at is None or clip.to_s >= wanted.to_s
+def _made(services: Services, clip: Clip) -> Response | None:
+    """Its file; None where it is not done, or its file is gone."""
+    if clip.state != "done" or clip.path is None:
+        return None
+    path = services.media.fetch(clip.path, clip.node)
+    return send_media(path, MP4, _no_clip("Its file is gone.")) if path.is_file() else None
+
+
+def _shows(clip: Clip, wanted: Clip, stored: StoredEvent) -> bool:
+    """Whether a clip, made while the event went on perhaps, shows it to its end. Where the camera's pre- and post-roll
+    are others by now, one of the event as it is stays: recordings may be gone since.
+    """
+    is_of_its_end = clip.to_s >= wanted.to_s or clip.created_at >= stored.changed_at
+    return stored.event.ended_at is None or is_of_its_end
 
 
 def _being_made(clip: Clip) -> Response:

@@ -1,4 +1,4 @@
-"""Events as they are written, for the live feed."""
+"""Wakes the live feeds when an event was written."""
 
 from __future__ import annotations
 
@@ -9,18 +9,10 @@ import redis
 
 from app.api.redis_link import RedisLink
 from core import keys
-from core.clock import Clock
 from core.errors import UnavailableError
-from storage.events import EventFilter, EventStore, Position, StoredEvent
 
 POLL_S = 2.0
 """How often the database is looked at when nobody rings."""
-
-SETTLE_S = 10.0
-"""A writer stamps an event and may then wait for the database's lock: for so long a later look may find an event that
-is stamped earlier than others that were seen already. Longer than any such wait."""
-
-MAX_BATCH = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -74,31 +66,3 @@ class EventBell:
             while True:
                 if subscription.get_message(timeout=POLL_S) is not None:
                     self.ring()
-
-
-class EventTail:
-    """Follows the events that a filter wants, in the order in which they were written. For one thread."""
-
-    def __init__(self, events: EventStore, wanted: EventFilter, after: Position, clock: Clock) -> None:
-        self._events, self._wanted, self._clock = events, wanted, clock
-        self._from = after
-        self._seen: set[Position] = set()
-
-    def new(self) -> list[StoredEvent]:
-        """What was written since the last call, at most `MAX_BATCH`.
-
-        Raises:
-            UnavailableError: the database cannot be reached.
-        """
-        settled: Position = (self._clock.now() - SETTLE_S, "")
-        found = self._events.changed_since(self._wanted, self._from, MAX_BATCH)
-        fresh = [stored for stored in found if position_of(stored) not in self._seen]
-        # A full batch hides what is behind it, so go on there; otherwise stay behind by what may still come late.
-        self._from = position_of(found[-1]) if len(found) == MAX_BATCH else max(self._from, settled)
-        self._seen = {position for position in map(position_of, found) if position > self._from}
-        return fresh
-
-
-def position_of(stored: StoredEvent) -> Position:
-    """Where in the feed an event stands; written again, it stands further on."""
-    return stored.changed_at, stored.event.id

@@ -90,7 +90,7 @@ def clip(query: dict[str, str], event_id: UUID) -> Response:
 
     It is made when the post-roll is recorded, or when it is asked for first; what is drawn on, when it is asked for.
     """
-    return event_clip(services(), _event(event_id).event, query["variant"])
+    return event_clip(services(), _event(event_id), query["variant"])
 
 
 @blp.route("/<uuid:event_id>/clip/manifest")

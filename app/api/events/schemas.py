@@ -20,6 +20,7 @@ from app.api.fields import (
     limit_field,
 )
 from core.recognitions import DISK_FULL_EVENT, RECOGNITIONS, RECORDING
+from core.tracing import trace_id
 from storage.events import EventFilter, StoredEvent
 
 EVENT_KINDS = (*(kind for recognition in RECOGNITIONS.values() for kind in recognition.event_kinds), DISK_FULL_EVENT)
@@ -67,6 +68,10 @@ class BestFrameSchema(Schema):
     captured_at = Time(required=True)
     width = fields.Integer(required=True)
     height = fields.Integer(required=True)
+    trace_id = fields.Function(
+        lambda frame: f"{trace_id(frame):032x}",
+        metadata={"type": "string", "description": "of the OpenTelemetry trace of its way, if it was traced"},
+    )
 
 
 def _url(stored: StoredEvent) -> str:

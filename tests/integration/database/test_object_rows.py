@@ -17,7 +17,7 @@ from storage.objects.archive import ObjectArchive
 from storage.objects.store import ObjectStore
 from storage.segments import SegmentStore
 from tests.support.recordings import write_segments
-from tests.support.stored import an_event
+from tests.support.stored import a_clip, an_event
 
 NOW = 1_750_000_000.0
 
@@ -33,8 +33,7 @@ def test_copies_are_found_and_go_with_their_owners(database: Database, settings:
         path = clip_path(name, NOW)
         for file in clip_files(path):
             media.write(file, b"clip")
-        clips.ask(Clip(name, 1, NOW - 50, NOW))
-        clips.done(name, path, 4, ())
+        a_clip(clips, Clip(name, 1, NOW - 50, NOW), path, 4)
     assert archive.upload(NOW, 100) == 6
     assert archive.upload(NOW, 100) == 0
     assert archive.delete_orphans(100) == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,15 @@ from storage.database import Database
 from storage.events import EventStore
 from storage.kept_frames import KeptFrame, KeptFrameStore
 from storage.media import Media, clip_files
+from storage.media_removals import note_removals
 from storage.retention import passes
 from storage.retention.locks import KeepLock, KeepLockStore, LockedError
 from storage.retention.passes import RetentionPass
 from storage.retention.rules import Limit, RetentionRule, RetentionRuleStore
 from storage.secrets import Secrets
 from storage.segments import Segment, SegmentStore
-from tests.support.stored import an_event
+from tasks.jobs import expire
+from tests.support.stored import a_clip, an_event
 
 DAY_S = 86_400.0
 NOW = 1_795_500_000.0
@@ -46,15 +50,14 @@ class House:
                 camera_id, at, at + 4, 4.0, path, 1000, "h264", 1280, 720,
                 has_audio=False, run="r", key_times=(0.0,), retention_class="continuous", node="here",
             )  # fmt: skip
-            SegmentStore(self.database).add([replace(segment, retention_class=retention_class)])  # type: ignore[arg-type]
+            SegmentStore(self.database).add([replace(segment, retention_class=retention_class)])
             self.media.write(path, b"x" * 1000)
         frame = f"frames/{camera_id}/{age}.jpg"
         KeptFrameStore(self.database).add([KeptFrame(camera_id, at, frame, 640, 360, 1000)])
         self.media.write(frame, b"x" * 1000)
         clips = ClipStore(self.database, now=lambda: at)
         path = f"clips/{camera_id}-{age}.mp4"
-        clips.ask(Clip(f"{camera_id}-{age}", camera_id, at, at + 4))
-        clips.done(f"{camera_id}-{age}", path, 1000, ())
+        a_clip(clips, Clip(f"{camera_id}-{age}", camera_id, at, at + 4), path, 1000)
         for name in clip_files(path):
             self.media.write(name, b"x" * 1000)
 
@@ -205,6 +208,76 @@ def test_other_machines_recordings_are_left_alone(house: House, monkeypatch: pyt
     monkeypatch.setattr(passes, "missing_bytes", lambda *_: 1e9)
     removed = RetentionPass(house.settings(), house.database, house.media, "elsewhere").run(NOW)
     assert (removed["continuous"], removed["event"]) == (0, 0)
+
+
+class Killed(BaseException):
+    """What nobody catches."""
+
+
+def test_a_pass_that_is_killed_leaves_no_file(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = passes.remove_files  # type: ignore[attr-defined]
+
+    def killed(*_: object) -> int:
+        raise Killed
+
+    monkeypatch.setattr(passes, "remove_files", killed)
+    for _ in range(4):  # of each class the first batch
+        with pytest.raises(Killed):
+            house.run()
+    monkeypatch.setattr(passes, "remove_files", real)
+    house.run()
+    house.left()  # compares files with rows
+
+
+def test_a_file_that_cannot_be_deleted_keeps_no_other_from_going(house: House) -> None:
+    stubborn = house.folder / "recordings/1/continuous-7.mp4"
+    stubborn.unlink()
+    (stubborn / "inside").mkdir(parents=True)  # who deletes it gets an OSError, root as well
+    noted = house.folder / "recordings/0/noted.mp4"
+    (noted / "inside").mkdir(parents=True)
+    house.media.write("recordings/9/noted.mp4", b"x")
+    with house.database.write() as session:
+        note_removals(session, [("here", "recordings/0/noted.mp4"), ("here", "recordings/9/noted.mp4")])
+    assert house.run() == {"continuous": 8, "event": 4, "frame": 10, "clip": 6}
+    assert not (house.folder / "recordings/9").exists()
+    house.left()
+    for folder in (stubborn, noted):
+        (folder / "inside").rmdir()
+        folder.rmdir()
+        folder.write_bytes(b"x")
+    house.run()
+    assert not stubborn.exists(), "it was still noted"
+    assert not noted.exists()
+
+
+def test_what_no_row_names_goes_when_nobody_would_keep_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.run()
+
+    def written(age_days: float, name: str) -> Path:
+        path = name.replace("DAY", f"{datetime.fromtimestamp(NOW - age_days * DAY_S, UTC):%Y%m%d}")
+        house.media.write(path, b"x")
+        os.utime(house.folder / path, (NOW - age_days * DAY_S,) * 2)
+        return house.folder / path
+
+    gone = [
+        written(5, "frames/1/DAY/07/0000-000.jpg"),
+        written(5, "frames/1/DAY/07/.0000-001.jpg.1234abcd"),
+        written(2.9, "events/DAY/.one.jpg.1234abcd"),
+        written(3, "clips/20200101/.one.1234abcd.mp4"),
+    ]
+    stay = [
+        written(3, "frames/1/DAY/07/0000-000.jpg"),  # may wait for its row
+        written(5, "frames/2/DAY/07/0000-000.jpg"),  # beside one with a row, below
+        written(20, "events/DAY/one.jpg"),
+        written(20, "clips/DAY/one.mp4"),
+        written(0.1, "clips/DAY/.two.1234abcd.mp4"),
+    ]
+    KeptFrameStore(house.database).add([KeptFrame(2, NOW - 5 * DAY_S, "frames/2/locked.jpg", 640, 360, 1)])
+    house.locks.add(KeepLock("a", 2, NOW - 5 * DAY_S - 1, NOW - 5 * DAY_S + 1, "admin", NOW))
+    monkeypatch.setattr("storage.retention.orphans.MOST", 3)
+    assert [expire(house.settings(), house.database, NOW)["orphans"] for _ in range(3)] == [3, 1, 0]
+    assert [path.exists() for path in gone] == [False] * len(gone)
+    assert [path.exists() for path in stay] == [True] * len(stay)
 
 
 def test_a_pass_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

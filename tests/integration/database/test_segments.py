@@ -47,6 +47,20 @@ def test_comes_back_as_it_was_stored_and_once(store: SegmentStore) -> None:
     assert store.paths(1, "here", AT_S + 4) == {segment(n).path: 1000 for n in (1, 2)}
 
 
+def test_what_somebody_found_on_disk_first_still_belongs_to_its_event(store: SegmentStore) -> None:
+    store.add([segment(0), segment(1)])
+    assert store.add([segment(0, retention_class="event"), segment(1), segment(2)]) == 1
+    assert [s.retention_class for s in store.between(1, 0.0, AT_S + 100)] == ["event", "continuous", "continuous"]
+    store.add([segment(0)])
+    assert [s.retention_class for s in store.between(1, 0.0, AT_S + 4)] == ["event"]
+
+
+def test_paths_that_no_row_names(store: SegmentStore) -> None:
+    store.add([segment(n) for n in (0, 2)])
+    assert store.without_rows([segment(n).path for n in range(4)]) == [segment(n).path for n in (1, 3)]
+    assert store.without_rows([]) == []
+
+
 @pytest.mark.parametrize(
     ("from_s", "to_s", "expected"),
     [

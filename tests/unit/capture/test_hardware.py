@@ -73,6 +73,23 @@ def test_hardware_that_is_not_there_is_told_once_and_software_decodes(
     assert why in record.message
 
 
+def test_a_driver_that_crashes_or_hangs_costs_only_its_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys, time\n"
+        "kind = sys.orig_argv[-1]\n"
+        "if kind == 'cuda': os.kill(os.getpid(), 11)\n"
+        "if kind == 'vaapi': time.sleep(600)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("capture.hardware.PROBE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("capture.hardware.hwdevices_available", lambda: ["cuda", "vaapi"])
+    caplog.set_level("INFO")
+    assert find_hardware("auto") is None
+    assert "cuda: it crashed (SIGSEGV); vaapi: it did not answer within 0.5 s" in caplog.text
+
+
 def test_none_looks_for_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     assert find_hardware("none") is None

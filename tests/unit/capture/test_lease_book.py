@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capture.assignment import Capacity
 from capture.lease_book import ENDING_TIMEOUT_S, LIFETIME_S, ORPHANED_AFTER_S, PATIENCE_S, LeaseBook, Peer
 from capture.node_memory import Remembered
+from core.assignment import Capacity
 from tests.support.manual_clock import ManualClock
 
 ROUND_S = 2.0
@@ -91,6 +91,20 @@ def test_first_takes_only_what_it_had_where_there_are_others(clock: ManualClock)
     assert book.renewed(0.0, mine, {}, is_back=False) == {2, 3, 4, 5, 6}
 
 
+def test_is_not_alone_before_the_others_have_had_the_time_to_come_back(clock: ManualClock) -> None:
+    """Redis comes back empty, this node is the first to ask it, and Redis is gone again."""
+    book = a_book(clock, 1, 2, 3, is_alone=False)
+    mine = dict.fromkeys([1, 2, 3], "a")
+    book.renewed(0.0, mine, {}, is_back=True)
+    book.cut_off()
+    assert book.rights.cameras == {1, 2, 3}
+    assert not book.known.is_alone, "nor after a restart"
+    clock.advance(PATIENCE_S)
+    book.renewed(0.0, mine, {}, is_back=False)
+    book.cut_off()
+    assert book.rights.cameras == set(ALL), "nobody came"
+
+
 def test_takes_what_its_node_leaves_free(clock: ManualClock) -> None:
     book = a_book(clock, 1, 2, 3, most=4)
     held = dict.fromkeys([1, 2, 3], "a")
@@ -126,6 +140,8 @@ def test_disabled_cameras_do_not_count(clock: ManualClock) -> None:
     book = LeaseBook("a", Capacity(most=2), Remembered(), clock)
     book.follow({1: True, 2: True, 3: False, 4: False, 5: False})
     assert book.renewed(0.0, {}, {}, is_back=True) == {1, 2, 3, 4, 5}
+    book.taken({1, 2, 3, 4, 5})
+    assert book.load == 2
 
 
 class Cluster:

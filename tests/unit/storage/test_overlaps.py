@@ -9,18 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.overlaps import without_repeats
+from storage.overlaps import recorded_twice, without_repeats
 
 
 class Stretch(NamedTuple):
     started_at: float
     ended_at: float
     run: str
+    node: str = "here"
 
 
-def stretches(run: str, *times: float) -> list[Stretch]:
+def stretches(run: str, *times: float, node: str = "here") -> list[Stretch]:
     """Segments from each of the times to the next."""
-    return [Stretch(a, b, run) for a, b in pairwise(times)]
+    return [Stretch(a, b, run, node) for a, b in pairwise(times)]
 
 
 def shown(chosen: list[Stretch]) -> str:
@@ -42,6 +43,29 @@ def shown(chosen: list[Stretch]) -> str:
 )
 def test_chosen(segments: list[Stretch], expected: str) -> None:
     assert shown(without_repeats(sorted(segments))) == expected
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        pytest.param(stretches("x", 0, 4, 8) + stretches("y", 8, 12), [], id="nothing"),
+        pytest.param(
+            stretches("x", 0, 4, 8, 12) + stretches("y", 1, 5, 9, 13, 17), [(1, 9)], id="the clock was set back"
+        ),
+        pytest.param(stretches("x", 0, 4) + stretches("y", 3.9, 8), [], id="a seam"),
+        pytest.param(
+            stretches("x", 0, 4, 8, 12) + stretches("y", 1, 5, 9, 13, node="other"), [], id="another node saw the same"
+        ),
+        pytest.param(
+            stretches("x", 0, 4, 8, node="other") + stretches("y", 10, 14, 18) + stretches("z", 1, 5, 9, 11, 15),
+            [(10, 14)],
+            id="only where its own is shown",
+        ),
+    ],
+)
+def test_recorded_twice(segments: list[Stretch], expected: list[tuple[float, float]]) -> None:
+    recorded = sorted(segments)
+    assert recorded_twice(recorded, without_repeats(recorded)) == expected
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 6), st.sampled_from("xyz")), max_size=12))
