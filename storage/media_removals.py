@@ -5,7 +5,8 @@ Who deletes rows may be another machine than the one that has the files, and tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select
@@ -16,7 +17,10 @@ from storage.database import Database
 from storage.media import Media
 from storage.models import MediaRemovalRow
 
+log = logging.getLogger(__name__)
+
 BATCH = 500
+MOST_BATCHES = 20
 _COLUMNS = ["node", "path"]
 
 
@@ -38,20 +42,45 @@ def cancel_removals(session: Session, node: str | None, paths: Iterable[str]) ->
 
 
 def remove_noted(database: Database, media: Media, node: str) -> int:
-    """Delete at most `BATCH` files of this machine that were noted; returns how many.
+    """Delete files of this machine that were noted, `MOST_BATCHES` times `BATCH` at most; returns how many went.
 
     Raises:
         UnavailableError: the database cannot be used now.
-        OSError: a file cannot be deleted; it stays noted.
     """
-    query = select(MediaRemovalRow.path).where(MediaRemovalRow.node == node).limit(BATCH)
-    with database.read() as session:
-        paths = list(session.scalars(query))
-    if paths:
-        media.remove(paths)
+    count, after = 0, ""
+    for _ in range(MOST_BATCHES):
+        query = select(MediaRemovalRow.path).where(MediaRemovalRow.node == node, MediaRemovalRow.path > after)
+        with database.read() as session:
+            paths = list(session.scalars(query.order_by(MediaRemovalRow.path).limit(BATCH)))
+        if not paths:
+            break
+        count += remove_files(database, media, node, paths)
+        after = paths[-1]
+    return count
+
+
+def remove_files(database: Database, media: Media, node: str, paths: Sequence[str]) -> int:
+    """Delete files of this machine; those that cannot be deleted stay noted, and keep nobody from the others.
+
+    Returns:
+        How many went, or were gone.
+
+    Raises:
+        UnavailableError: the database cannot be used now.
+    """
+    gone, fault = [], None
+    for path in paths:
+        try:
+            media.remove([path])
+            gone.append(path)
+        except (OSError, ValueError) as error:  # ValueError: it lies outside the media folder
+            fault = error
+    if gone:
         with database.write() as session:
-            cancel_removals(session, node, paths)
-    return len(paths)
+            cancel_removals(session, node, gone)
+    if fault is not None:
+        log.warning("%d old files cannot be deleted, which is tried again; the last: %s", len(paths) - len(gone), fault)
+    return len(gone)
 
 
 def lies_on(node: str | None, column: Any) -> ColumnElement[bool]:

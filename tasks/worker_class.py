@@ -9,10 +9,12 @@ from celery.signals import celeryd_init, worker_init, worker_shutdown
 from celery.signals import setup_logging as celery_setup_logging
 
 from celeryconfig import SOCKET_OPTIONS
+from core.allocator import share_arenas
 from core.errors import CamrecError
 from core.log import setup_logging
 from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES
 from core.settings import get_settings
+from storage.frames.store import FrameStoreName
 from tasks import frames, presence, shards
 
 FRAMES, EVENTS, JOBS = "frames", "events", "jobs"
@@ -74,6 +76,7 @@ def class_of(queues: list[str]) -> WorkerClass:
 @celeryd_init.connect
 def choose_class(options: dict[str, Any] | None = None, conf: Any = None, **_: object) -> None:
     """Set pool, concurrency and transport options before the worker connects; refuse a mixture with the way out."""
+    share_arenas()
     settings = get_settings()
     try:
         worker_class = class_of(_asked_queues(options or {}))
@@ -90,7 +93,8 @@ def choose_class(options: dict[str, Any] | None = None, conf: Any = None, **_: o
         conf.worker_concurrency = 1
         conf.worker_prefetch_multiplier = 1
     else:
-        conf.worker_concurrency = conf.worker_concurrency or 2
+        # A backup and a clip that is drawn on (one at a time) take long; what they leave makes the clips of events.
+        conf.worker_concurrency = conf.worker_concurrency or 3
         conf.worker_prefetch_multiplier = 1
         conf.worker_disable_prefetch = True
 
@@ -108,15 +112,16 @@ def prepare(sender: Any = None, **_: object) -> None:
             shards.start(settings, sender, queues)
     except CamrecError as error:
         raise SystemExit(str(error)) from None
-    presence.start(settings, sender.hostname, worker_class.name, queues)
+    frame_store = None if worker_class.name == JOBS else FrameStoreName(settings)
+    presence.start(settings, sender.hostname, worker_class.name, queues, frame_store)
 
 
 @worker_shutdown.connect
 def clean_up(**_: object) -> None:
     """Stop what `prepare` started."""
-    presence.stop()
     frames.stop()
     shards.stop()
+    presence.stop()  # last, since what the others counted at their end goes with its last sign
 
 
 @celery_setup_logging.connect

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +18,7 @@ from av.video.stream import VideoStream
 
 from core.errors import CamrecError, UnavailableError
 from core.types import Picture
-from storage.clips.cut import Part
+from storage.clips.cut import Part, draft_of
 
 ENCODERS = ("libx264", "libopenh264")
 """The first that this FFmpeg has."""
@@ -48,7 +47,7 @@ def burn_in(
         CamrecError: the source cannot be decoded, or this FFmpeg has no encoder.
         UnavailableError: the disk is full or not writable.
     """
-    draft = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
+    draft = draft_of(target)
     try:
         with (
             av.open(f"file:{source}") as read,

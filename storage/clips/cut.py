@@ -35,7 +35,7 @@ _MOOV_FIRST = {"movflags": "+faststart"}
 _TAGS = {"hevc": "hvc1"}
 """Sample entries that browsers and Apple's players want where FFmpeg would write another."""
 
-GapReason = Literal["not_recorded", "unreadable", "other_format"]
+GapReason = Literal["not_recorded", "unreadable", "other_format", "recorded_twice"]
 
 
 class NothingRecordedError(CamrecError):
@@ -52,6 +52,8 @@ class Source:
     ended_at: float
     run: str
     """Timestamps go on from segment to segment of one run."""
+    is_readable: bool = True
+    """False: somebody has tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,9 @@ def cut(
     Raises:
         NothingRecordedError: no segment holds a picture of that time.
         UnavailableError: the disk is full or not writable.
+        CamrecError: the packets do not fit into an MP4.
     """
-    draft = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
+    draft = draft_of(target)
     cutter = _Cutter(from_s, to_s)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -121,12 +124,20 @@ def cut(
             if not cutter.used:
                 raise NothingRecordedError(f"Nothing was recorded between {iso_utc(from_s)} and {iso_utc(to_s)}.")
         draft.replace(target)
-    except (OSError, FFmpegError) as error:
+    except OSError as error:  # FFmpeg's errors of the disk are of this kind, too
         raise UnavailableError(f"{target} cannot be written: {error.strerror}.") from error
+    except FFmpegError as error:
+        raise CamrecError(f"The recording cannot be put into an MP4: {error.strerror}.") from error
     finally:
         with contextlib.suppress(OSError):  # its folder may be what could not be made
             draft.unlink(missing_ok=True)
     return cutter.result()
+
+
+def draft_of(target: Path) -> Path:
+    """A new name beside it, for what is not whole yet. That of a draft is another one of the same clip."""
+    clip_id = target.name.removeprefix(".").partition(".")[0]
+    return target.with_name(f".{clip_id}.{secrets.token_hex(4)}{target.suffix}")
 
 
 def remove_left_drafts(target: Path) -> None:
@@ -158,7 +169,7 @@ class _Cutter:
     def add(self, source: Source, output: OutputContainer) -> None:
         """Copy what the clip needs of a segment."""
         with open_segment(source.path) as segment:
-            if segment is None:
+            if segment is None or not source.is_readable:
                 self._left_out.append(Gap(source.started_at, source.ended_at, "unreadable"))
             elif self._formats and segment.format_of("video") != self._formats["video"]:
                 self._left_out.append(Gap(source.started_at, source.ended_at, "other_format"))

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import Update, func, select, tuple_, update
 
 from core.types import EVENT_NAMESPACE
 from storage.clips.cut import Gap
 from storage.database import Database
-from storage.media import clip_files
+from storage.media import clip_files, clip_path
 from storage.media_removals import cancel_removals, note_removals
 from storage.models import ClipRow
 
@@ -24,7 +24,9 @@ ClipState = Literal["queued", "running", "done", "failed", "cancelled"]
 CLIP_STATES: tuple[ClipState, ...] = get_args(ClipState)
 MOST_ATTEMPTS = 3
 SILENT_S = 60.0
-"""A clip that is being made and made no progress for so long has lost its worker; a segment takes far less."""
+"""A clip that is being made and without a sign of life for so long has lost its worker."""
+RETRY_SHARE = 0.1
+"""Of the time that a clip has waited for something to pass: until it is tried again."""
 UNFINISHED: tuple[ClipState, ...] = ("queued", "running")
 
 Position = tuple[float, str]
@@ -120,12 +122,27 @@ class ClipStore:
         with self._database.read() as session:
             return [_clip(row) for row in session.scalars(query)]
 
-    def unfinished(self) -> int:
-        """How many clips that people asked for wait or are being made: not those that every event gets."""
-        query = select(func.count()).select_from(ClipRow)
-        query = query.where(ClipRow.state.in_(UNFINISHED), ClipRow.event_id.is_(None) | (ClipRow.variant != "copy"))
+    def unfinished(self, *, drawn: bool, created_by: str | None = None) -> int:
+        """How many clips that people asked for wait or are being made: not those that every event gets.
+
+        Args:
+            drawn: Those that are drawn on; else those that are copied.
+            created_by: Only those of this user.
+        """
+        is_one = ClipRow.variant != "copy" if drawn else ClipRow.event_id.is_(None) & (ClipRow.variant == "copy")
+        query = select(func.count()).select_from(ClipRow).where(ClipRow.state.in_(UNFINISHED), is_one)
+        if created_by is not None:
+            query = query.where(ClipRow.created_by == created_by)
         with self._database.read() as session:
             return session.scalar(query) or 0
+
+    def next_drawn(self) -> str | None:
+        """Id of the clip that has waited the longest to be drawn on; those that something stands in the way of wait
+        for `stalled`.
+        """
+        query = select(ClipRow.id).where(ClipRow.state == "queued", ClipRow.variant != "copy", ClipRow.error.is_(None))
+        with self._database.read() as session:
+            return session.scalar(query.order_by(ClipRow.created_at).limit(1))
 
     def count_by_state(self) -> dict[str, int]:
         """How many there are in each of `CLIP_STATES`."""
@@ -135,37 +152,49 @@ class ClipStore:
         return {state: counts.get(state, 0) for state in CLIP_STATES}
 
     def stalled(self, before_s: float, limit: int) -> list[str]:
-        """Ids of unfinished clips without progress since then: their message or their worker was lost."""
+        """Ids of unfinished clips without a sign of life since then: their message or their worker was lost, or
+        something stood in their way (`put_back`).
+        """
         query = select(ClipRow.id).where(ClipRow.state.in_(UNFINISHED), ClipRow.changed_at < before_s)
         with self._database.read() as session:
             return list(session.scalars(query.order_by(ClipRow.changed_at).limit(limit)))
 
-    def begin(self, clip_id: str) -> Clip | None:
-        """Take a clip to make it.
+    def begin(self, clip_id: str, node: str | None = None) -> Clip | None:
+        """Take a clip to make it on that node.
 
         Returns:
-            None where it is made already, cancelled or removed, where another worker is at it and makes progress, or
-            where it fails for having been begun `MOST_ATTEMPTS` times: what is in it may be what kills its workers.
+            What the others want to see again of who makes it. None where it is made already, cancelled or removed,
+            where another worker is at it and gives signs of life, or where it fails for having been begun
+            `MOST_ATTEMPTS` times: what is in it may be what kills its workers.
         """
         is_silent = (ClipRow.state == "running") & (ClipRow.changed_at < self._now() - SILENT_S)
-        nobody_is_at_it = (ClipRow.state == "queued") | is_silent
-        if not self._change(clip_id, nobody_is_at_it, state="running", attempts=ClipRow.attempts + 1):
-            return None
-        clip = self.get(clip_id)
-        if clip is not None and clip.attempts > MOST_ATTEMPTS:
-            self.failed(clip_id, f"Its worker ended {MOST_ATTEMPTS} times while making it; the log may say why.")
+        taken = update(ClipRow).where(ClipRow.id == clip_id, (ClipRow.state == "queued") | is_silent)
+        taken = taken.values(state="running", attempts=ClipRow.attempts + 1, changed_at=self._now(), error=None)
+        with self._database.write() as session:
+            row = session.scalar(taken.returning(ClipRow), execution_options={"populate_existing": True})
+            if row is None:
+                return None
+            clip = _clip(row)
+            # What was noted of an earlier one must not take this one, which gets its name.
+            cancel_removals(session, node, clip_files(clip_path(clip.id, clip.from_s)))
+        if clip.attempts > MOST_ATTEMPTS:
+            self.failed(clip, f"Its worker ended {MOST_ATTEMPTS} times while making it; the log may say why.")
             return None
         return clip
 
-    def progressed(self, clip_id: str, share: float) -> bool:
-        """Note how far it is; False: it was cancelled or removed meanwhile, nobody wants it any more."""
-        return self._change(clip_id, progress=share)
+    def alive(self, begun: Clip) -> bool:
+        """Say that somebody is at it; False: it is not theirs any more. It was cancelled, removed, asked for anew, or
+        given to another worker after a long silence.
+        """
+        return self._change_begun(begun)
 
-    def done(self, clip_id: str, path: str, size_bytes: int, gaps: Sequence[Gap], node: str | None = None) -> bool:
-        """It is whole, on the disk of that node; one made before, on another, is deleted. False as for `progressed`."""
-        before = self.get(clip_id)
-        is_done = self._change(
-            clip_id,
+    def progressed(self, begun: Clip, share: float) -> bool:
+        """Note how far it is; False as for `alive`."""
+        return self._change_begun(begun, progress=share)
+
+    def done(self, begun: Clip, path: str, size_bytes: int, gaps: Sequence[Gap], node: str | None = None) -> bool:
+        """It is whole, on the disk of that node; one made before, elsewhere, is deleted. False as for `alive`."""
+        done = _of_begun(begun).values(
             state="done",
             progress=1.0,
             path=path,
@@ -173,21 +202,34 @@ class ClipStore:
             node=node,
             gaps=[[g.from_s, g.to_s, g.reason] for g in gaps],
             error=None,
+            changed_at=self._now(),
         )
-        if is_done:
-            with self._database.write() as session:
-                cancel_removals(session, node, clip_files(path))
-                if before is not None and before.node != node:
-                    note_removals(session, ((before.node, file) for file in files_of(before)))
-        return is_done
+        with self._database.write() as session:
+            row = session.get(ClipRow, begun.id)
+            before = [] if row is None else [(row.node, file) for file in files_of(_clip(row))]
+            if session.scalar(done.returning(ClipRow.id)) is None:
+                return False
+            note_removals(session, before)
+            cancel_removals(session, node, clip_files(path))
+            return True
 
-    def failed(self, clip_id: str, reason: str) -> bool:
-        """It cannot be made; False as for `progressed`."""
-        return self._change(clip_id, state="failed", error=reason)
+    def failed(self, begun: Clip, reason: str) -> bool:
+        """It cannot be made; False as for `alive`."""
+        return self._change_begun(begun, state="failed", error=reason)
+
+    def put_back(self, begun: Clip, reason: str) -> bool:
+        """It cannot be made now, and this was no attempt: `stalled` finds it a minute later, then less and less often.
+        False as for `alive`.
+        """
+        again_at = self._now() + max(0.0, RETRY_SHARE * (self._now() - begun.created_at) - SILENT_S)
+        return self._change_begun(
+            begun, state="queued", progress=0.0, error=reason, attempts=ClipRow.attempts - 1, changed_at=again_at
+        )
 
     def cancel(self, clip_id: str) -> bool:
         """Have whoever makes it stop; False: there is nothing to stop."""
-        return self._change(clip_id, state="cancelled")
+        cancelled = update(ClipRow).where(ClipRow.id == clip_id, ClipRow.state.in_(UNFINISHED))
+        return self._change(cancelled, state="cancelled")
 
     def remove(self, clip_id: str) -> Clip | None:
         """Delete its row; returns what it was."""
@@ -200,11 +242,23 @@ class ClipStore:
             note_removals(session, ((clip.node, file) for file in files_of(clip)))
             return clip
 
-    def _change(self, clip_id: str, *only: Any, **values: Any) -> bool:
-        query = update(ClipRow).where(ClipRow.id == clip_id, ClipRow.state.in_(UNFINISHED), *only)
+    def _change_begun(self, begun: Clip, **values: Any) -> bool:
+        return self._change(_of_begun(begun), **values)
+
+    def _change(self, rows: Update, **values: Any) -> bool:
         with self._database.write() as session:
-            changed = session.scalars(query.values(changed_at=self._now(), **values).returning(ClipRow.id)).all()
-            return bool(changed)
+            changed = rows.values(**{"changed_at": self._now(), **values}).returning(ClipRow.id)
+            return session.scalar(changed) is not None
+
+
+def _of_begun(begun: Clip) -> Update:
+    """SQL: a change of the clip, unless somebody else has begun it or asked for it since."""
+    return update(ClipRow).where(
+        ClipRow.id == begun.id,
+        ClipRow.state == "running",
+        ClipRow.attempts == begun.attempts,
+        ClipRow.created_at == begun.created_at,
+    )
 
 
 def _values(clip: Clip) -> dict[str, Any]:

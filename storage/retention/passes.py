@@ -1,4 +1,6 @@
-"""One bounded pass of retention. Rows go before files, so that no row points to a file that is gone."""
+"""One bounded pass of retention. Rows go before files, so that no row points to a file that is gone; files are noted
+as their rows go, so that none is left where the pass ends in between.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from core.settings import Settings
 from storage.database import Database
 from storage.fetched import FETCHED_S
 from storage.media import Media
-from storage.media_removals import remove_noted
+from storage.media_removals import remove_files, remove_noted
+from storage.retention.orphans import find_orphans
 from storage.retention.room import missing_bytes
 from storage.retention.rules import MEDIA_CLASSES, CameraScope, MediaClass, Retention, RetentionRuleStore
 from storage.retention.shelves import EVENTS, MOTION, Shelf, Taken, clips_shelf, frames_shelf, segments_shelf
@@ -44,12 +47,9 @@ class RetentionPass:
 
         Raises:
             UnavailableError: the database cannot be used now.
-            OSError: a file cannot be deleted.
         """
         self._removed = dict.fromkeys(MEDIA_CLASSES, 0)
-        for _ in range(MAX_BATCHES):
-            if not remove_noted(self._database, self._media, self._node):
-                break
+        remove_noted(self._database, self._media, self._node)
         self._media.forget_fetched(now - FETCHED_S)
         retention = Retention(self._settings, RetentionRuleStore(self._database).all())
         for media_class, shelf in self._shelves.items():
@@ -77,8 +77,15 @@ class RetentionPass:
             self._take_old("motion", MOTION, scope, now - days * _DAY_S)
         return self._removed["motion"]
 
+    def remove_orphans(self, now: float) -> int:
+        """Delete files that no row names and nobody would keep; returns how many."""
+        retention = Retention(self._settings, RetentionRuleStore(self._database).all())
+        longest_days = max(days for _, days in retention.days("frame"))
+        found = find_orphans(self._settings.media_dir, self._database, now, longest_days)
+        return remove_files(self._database, self._media, self._node, found)
+
     def _take_old(self, name: str, shelf: Shelf, scope: CameraScope, before_s: float) -> None:
-        self._repeat(name, lambda: shelf.take_older(self._database, scope, before_s, BATCH))
+        self._repeat(name, lambda: shelf.take_older(self._database, self._node, scope, before_s, BATCH))
 
     def _keep_within_disk(self, retention: Retention, now: float) -> None:
         recordings_gb = self._settings.recordings_gb
@@ -107,7 +114,7 @@ class RetentionPass:
         def take() -> Taken:
             nonlocal taken_bytes
             taken = self._shelves[media_class].take_bytes(
-                self._database, scope, excess_bytes - taken_bytes, BATCH, for_room=for_room
+                self._database, self._node, scope, excess_bytes - taken_bytes, BATCH, for_room=for_room
             )
             taken_bytes += taken.size_bytes
             return taken
@@ -119,7 +126,7 @@ class RetentionPass:
     def _repeat(self, name: str, take: Callable[[], Taken]) -> None:
         for _ in range(MAX_BATCHES):
             taken = take()
-            self._media.remove(taken.files)
+            remove_files(self._database, self._media, self._node, taken.files)
             self._removed[name] += taken.count
             if taken.count < BATCH:
                 return

@@ -25,7 +25,7 @@ class Taken:
     count: int
     size_bytes: int
     files: list[str]
-    """Which they named, below the media folder; they are to be deleted now."""
+    """Which they named, below the media folder. They are noted, and to be deleted now where they lie here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,6 @@ class Shelf:
     path: Any
     files: Callable[[Any], list[str]]
     only: tuple[Any, ...] = ()
-    of_all_nodes: bool = False
-    """Whether files may lie on other machines, which are to delete them."""
 
     def total_bytes(self, database: Database, scope: CameraScope, *, on_disk: bool = False) -> int:
         """Bytes of the cameras' rows, locked ones, too; ``on_disk``: without those that are in a bucket only."""
@@ -53,19 +51,22 @@ class Shelf:
         with database.read() as session:
             return int(session.scalar(query) or 0)
 
-    def take_older(self, database: Database, scope: CameraScope, before_s: float, limit: int) -> Taken:
-        """Delete at most ``limit`` of the oldest rows that are older than that."""
-        return self._take(database, self._oldest(scope).where(self.aged_s < before_s).limit(limit), None)
+    def take_older(self, database: Database, node: str, scope: CameraScope, before_s: float, limit: int) -> Taken:
+        """Delete at most ``limit`` of the oldest rows that are older than that.
+
+        ``node``: this machine, on which files are of whose place nothing is known.
+        """
+        return self._take(database, node, self._oldest(scope).where(self.aged_s < before_s).limit(limit), None)
 
     def take_bytes(
-        self, database: Database, scope: CameraScope, excess_bytes: float, limit: int, *, for_room: bool
+        self, database: Database, node: str, scope: CameraScope, excess_bytes: float, limit: int, *, for_room: bool
     ) -> Taken:
         """Delete at most ``limit`` of the oldest rows, until their files hold that many bytes.
 
         ``for_room``: only those whose files are on the disk; deleting what is in a bucket only would make none.
         """
         query = self._oldest(scope).limit(limit)
-        return self._take(database, query.where(~is_away(self.path)) if for_room else query, excess_bytes)
+        return self._take(database, node, query.where(~is_away(self.path)) if for_room else query, excess_bytes)
 
     def _oldest(self, scope: CameraScope) -> Any:
         camera_id = self.row.camera_id
@@ -74,7 +75,7 @@ class Shelf:
     def _is_free(self) -> Any:
         return ~locked(self.row.camera_id, self.from_s, self.to_s)
 
-    def _take(self, database: Database, query: Any, until_bytes: float | None) -> Taken:
+    def _take(self, database: Database, node: str, query: Any, until_bytes: float | None) -> Taken:
         found: dict[Any, Any] = {}
         found_bytes = 0
         with database.read() as session:
@@ -89,8 +90,7 @@ class Shelf:
         taken = delete(self.row).where(self.row.id.in_(found), self._is_free()).returning(self.row.id)
         with database.write() as session:
             rows = [found[row_id] for row_id in session.scalars(taken)]
-            if self.of_all_nodes:
-                note_removals(session, ((row.node, path) for row in rows for path in self.files(row)))
+            note_removals(session, ((row.node or node, path) for row in rows for path in self.files(row)))
         return Taken(len(rows), sum(map(self._bytes_of, rows)), [path for row in rows for path in self.files(row)])
 
     @staticmethod
@@ -148,7 +148,6 @@ EVENTS = Shelf(
     size_bytes=0,
     path=EventRow.snapshot,
     files=lambda row: snapshot_files(row.snapshot) if row.snapshot else [],
-    of_all_nodes=True,
 )
 """Of all machines, since they are more than their pictures. Those are small: they go by age only."""
 

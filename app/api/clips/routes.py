@@ -57,10 +57,9 @@ class Clips(MethodView):
         if not services().segments.spans(camera_id, from_s, to_s):
             services().cameras.get(camera_id)
             raise ApiError(404, "no_recording", f"Nothing was recorded between {iso_utc(from_s)} and {iso_utc(to_s)}.")
-        refuse_too_many(services())
-        clip = services().clips.ask(
-            Clip(new_clip_id(), camera_id, from_s, to_s, variant=fields["variant"], created_by=current_user().name)
-        )
+        variant, user = fields["variant"], current_user().name
+        refuse_too_many(services(), variant, user)
+        clip = services().clips.ask(Clip(new_clip_id(), camera_id, from_s, to_s, variant=variant, created_by=user))
         services().jobs.wake(MAKE_CLIP_TASK, clip.id)
         return clip, {"Location": f"/api/v1/clips/{clip.id}"}
 

@@ -50,7 +50,7 @@ class GapSchema(Schema):
 
     from_s = Time(required=True, data_key="from")
     to_s = Time(required=True, data_key="to")
-    reason = fields.String(metadata={"description": "not_recorded, unreadable or other_format"})
+    reason = fields.String(metadata={"description": "not_recorded, unreadable, other_format or recorded_twice"})
 
 
 def _url(clip: Clip) -> str:
@@ -84,7 +84,7 @@ class ClipSchema(Schema):
     progress = fields.Float(required=True, metadata={"description": "0 to 1"})
     size_bytes = fields.Integer(allow_none=True)
     gaps = fields.List(fields.Nested(GapSchema), metadata={"description": "what of the range it does not show"})
-    error = fields.String(allow_none=True, metadata={"description": "why it failed"})
+    error = fields.String(allow_none=True, metadata={"description": "why it failed, or what it waits for"})
     created_by = fields.String(allow_none=True)
     created_at = Time(required=True)
     links = Itself(ClipLinksSchema, required=True)

@@ -11,6 +11,7 @@ from app.api.blueprint import BINARY, URL_TOKEN, Blueprint, send_jpeg
 from app.api.errors import ApiError
 from app.api.files import MP4, send_media
 from app.api.playback.contact_sheet import contact_sheet
+from app.api.playback.kept_jpegs import kept_jpegs
 from app.api.playback.schemas import (
     MOST_EVENTS,
     MOST_SEGMENTS,
@@ -28,8 +29,9 @@ from storage.hls import live_entrance, vod_playlist
 from storage.live import LIVE, live_segment_file
 from storage.motion_spans import step_of
 from storage.node_files import RECORDED
+from storage.overlaps import without_repeats
 from storage.segment_files import BrokenSegmentError, header_bytes
-from storage.segments import SegmentFile
+from storage.segments import SegmentFile, merged_spans
 
 HLS = "application/vnd.apple.mpegurl"
 LIVE_BITS_PER_S = 8_000_000
@@ -70,7 +72,7 @@ def playback(query: dict[str, float], camera_id: int) -> Response:
     def url(segment: SegmentFile) -> str:
         return f"/api/v1/segments/{segment.id}.mp4?{URL_TOKEN}={token}"
 
-    return _playlist(vod_playlist(found, _init_bytes, url))
+    return _playlist(vod_playlist(without_repeats(found), _init_bytes, url))
 
 
 @blp.route("/cameras/<id:camera_id>/live.m3u8")
@@ -191,7 +193,8 @@ def segment(segment_id: int) -> Response:
 def timeline(query: dict[str, float], camera_id: int) -> dict[str, Any]:
     """See when a camera recorded, when something moved, and what happened."""
     from_s, to_s = query["from_s"], query["to_s"]
-    recorded = services().segments.spans(camera_id, from_s, to_s)
+    step_s = step_of(from_s, to_s)
+    recorded = merged_spans(services().segments.spans(camera_id, from_s, to_s), step_s)
     events = services().events.page(EventFilter(camera_id=camera_id, from_s=from_s, to_s=to_s), None, MOST_EVENTS + 1)
     watched = services().motion.between(camera_id, "watched", from_s, to_s)
     if not recorded and not events and not watched:
@@ -200,7 +203,7 @@ def timeline(query: dict[str, float], camera_id: int) -> dict[str, Any]:
         "recorded": recorded,
         "motion": services().motion.between(camera_id, "moving", from_s, to_s) if watched else None,
         "motion_watched": watched,
-        "motion_step_s": step_of(from_s, to_s),
+        "step_s": step_s,
         "events": events[:MOST_EVENTS][::-1],
         "events_left_out": len(events) > MOST_EVENTS,
     }
@@ -211,11 +214,11 @@ def timeline(query: dict[str, float], camera_id: int) -> dict[str, Any]:
 @blp.arguments(ContactSheetQuerySchema, location="query")
 @blp.picture(description="thumbnails of kept frames, with their times")
 @blp.alt_response(404, "NOT_FOUND")
+@blp.alt_response(503, "SERVICE_UNAVAILABLE")
 def sheet(query: dict[str, Any], camera_id: int) -> Response:
     """See a stretch of time at a glance, as one picture of many."""
     frames = services().kept_frames.spread(camera_id, query["from_s"], query["to_s"], query["count"])
-    found = ((services().media.read(frame.path, frame.node), frame.captured_at) for frame in frames)
-    data = contact_sheet([(jpeg, at) for jpeg, at in found if jpeg is not None], query.get("width"))
+    data = contact_sheet(list(kept_jpegs(services().media, frames)), query.get("width"))
     if data is None:
         services().cameras.get(camera_id)
         raise ApiError(

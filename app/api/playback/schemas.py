@@ -80,8 +80,9 @@ class TimelineSchema(Schema):
         required=True,
         metadata={"description": "when the camera was watched for motion; at other times nothing is known of it"},
     )
-    motion_step_s = fields.Float(
-        required=True, metadata={"description": "shorter pauses of motion are left out: ask for a shorter range"}
+    step_s = fields.Float(
+        required=True,
+        metadata={"description": "shorter pauses of recording and motion are not shown: ask for a shorter range"},
     )
     events = fields.List(
         fields.Nested(TimelineEventSchema), required=True, metadata={"description": "the newest, oldest first"}

@@ -177,9 +177,9 @@ def test_cancelling_stops_the_work(
     maker = ClipMaker.of(settings, database, SystemClock())
 
     class CancelsAfterTheFirstSegment(ClipStore):
-        def progressed(self, clip_id: str, share: float) -> bool:
-            assert operator.delete(f"/clips/{clip_id}").status_code == 204
-            return super().progressed(clip_id, share)
+        def progressed(self, begun: Clip, share: float) -> bool:
+            assert operator.delete(f"/clips/{begun.id}").status_code == 204
+            return super().progressed(begun, share)
 
     object.__setattr__(maker, "clips", CancelsAfterTheFirstSegment(database))
     made = maker.make(clip_id)
@@ -220,11 +220,12 @@ def test_a_clip_that_is_being_made_is_not_begun_again(
     clip_id = new_clip(operator, camera_id, START, START + 5)
     clock = ManualClock(time.time())
     clips = ClipStore(database, clock.now)
-    assert clips.begin(clip_id) is not None
+    begun = clips.begin(clip_id)
+    assert begun is not None
     for minute in range(1, 10):
         assert clips.begin(clip_id) is None, "woken twice"
         clock.advance(SILENT_S - 1)
-        assert clips.progressed(clip_id, minute / 10)
+        assert clips.progressed(begun, minute / 10)
         clock.advance(2)
     assert clips.begin(clip_id) is None
     found = clips.get(clip_id)
@@ -308,7 +309,7 @@ def test_the_clip_of_an_event_with_something_drawn_on_it(
     assert (answer.status_code, answer.headers["Retry-After"], asked["variant"]) == (202, "2", variant)
     assert code_of(viewer.get(f"{plain}/manifest?variant={variant}")) == (404, "no_clip")
     assert viewer.get(url).get_json()["id"] == asked["id"], "asked for twice, made once"
-    assert ClipStore(database).unfinished() == 1
+    assert ClipStore(database).unfinished(drawn=True) == 1
     assert viewer.get(asked["links"]["self"].removeprefix("/api/v1")).get_json()["state"] == "queued"
     work(asked["id"])
     drawn = viewer.get(url)
@@ -323,15 +324,26 @@ def test_the_clip_of_an_event_with_something_drawn_on_it(
     assert [c["id"] for c in viewer.get("/clips").get_json()["items"]] == [], "those of events are not listed"
 
 
-def test_variants_of_event_clips_that_are_refused(
-    database: Database, viewer: ApiClient, seen_event: Event, monkeypatch: pytest.MonkeyPatch
+def test_an_unknown_variant_of_an_event_clip(viewer: ApiClient, seen_event: Event) -> None:
+    assert code_of(viewer.get(f"/events/{seen_event.id}/clip?variant=x")) == (422, "invalid")
+
+
+@pytest.mark.parametrize("most", ["MOST_DRAWN", "MOST_DRAWN_OF_ONE_USER"])
+def test_too_many_clips_that_are_drawn_on(
+    login: Callable[[str], ApiClient], seen_event: Event, monkeypatch: pytest.MonkeyPatch, most: str
 ) -> None:
     url = f"/events/{seen_event.id}/clip"
-    assert code_of(viewer.get(f"{url}?variant=x")) == (422, "invalid")
+    monkeypatch.setattr(limit, most, 1)
     monkeypatch.setattr(limit, "MOST_UNFINISHED", 1)
+    viewer, operator = login("viewer"), login("operator")
     assert viewer.get(f"{url}?variant=boxes").status_code == 202
     assert code_of(viewer.get(f"{url}?variant=timestamp")) == (429, "too_many_clips")
     assert viewer.get(url).status_code == 202, "every event gets that one anyway"
+    body = {"camera_id": seen_event.camera_id, "from": START, "to": START + 5}
+    another = operator.post("/clips", {**body, "variant": "boxes"})
+    assert another.status_code == (202 if most == "MOST_DRAWN_OF_ONE_USER" else 429)
+    assert operator.post("/clips", body).status_code == 202, "what is drawn on takes nobody's place"
+    assert code_of(operator.post("/clips", body)) == (429, "too_many_clips")
 
 
 def test_the_clip_of_an_event_that_went_on_is_made_anew(
@@ -347,6 +359,38 @@ def test_the_clip_of_an_event_that_went_on_is_made_anew(
     assert answer.status_code == 202
     work(answer.get_json()["id"])
     assert numbers_in(viewer.get(url).data) == list(range(250))
+
+
+@pytest.mark.parametrize("recording_is_gone", [False, True], ids=["recorded", "recording gone"])
+def test_a_clip_stays_when_the_camera_gets_another_post_roll(
+    database: Database,
+    operator: ApiClient,
+    seen_event: Event,
+    segments: list[Segment],
+    work: Callable[[str], bool],
+    recording_is_gone: bool,
+) -> None:
+    url = f"/events/{seen_event.id}/clip"
+    work(operator.get(url).get_json()["id"])
+    before = operator.get(url).data
+    if recording_is_gone:
+        SegmentStore(database).forget([segment.path for segment in segments])
+    recording = {"mode": "events", "pre_s": 5, "post_s": 10}
+    assert operator.patch(f"/cameras/{seen_event.camera_id}", {"recording": recording}).status_code == 200
+    assert operator.get(url).data == before
+
+
+def test_the_clip_of_the_first_half_of_an_event_is_better_than_none(
+    database: Database, viewer: ApiClient, camera_id: int, segments: list[Segment], work: Callable[[str], bool]
+) -> None:
+    event = an_event(camera_id, START + 1, ended_at=None)
+    EventStore(database).put([(event, None)], epoch=1)
+    url = f"/events/{event.id}/clip"
+    work(viewer.get(url).get_json()["id"])
+    half = viewer.get(url).data
+    EventStore(database).put([(an_event(camera_id, START + 1, ended_at=START + 5), None)], epoch=1)
+    SegmentStore(database).forget([segment.path for segment in segments])
+    assert (viewer.get(url).status_code, viewer.get(url).data) == (200, half)
 
 
 def test_events_without_a_clip(database: Database, viewer: ApiClient, camera_id: int) -> None:
@@ -516,7 +560,7 @@ def test_a_playlist_has_a_limit(
 def test_motion_on_the_time_line(database: Database, viewer: ApiClient, camera_id: int) -> None:
     url = f"/cameras/{camera_id}/timeline?from={START}&to={START + 2000}"
     unknown = viewer.get(url).get_json()
-    assert (unknown["motion"], unknown["motion_watched"], unknown["motion_step_s"]) == (None, [], 1.0)
+    assert (unknown["motion"], unknown["motion_watched"], unknown["step_s"]) == (None, [], 1.0)
     spans = MotionSpanStore(database)
     spans.put([MotionSpan(camera_id, "watched", START - 100, START + 600)])
     assert viewer.get(url).get_json()["motion"] == []
@@ -540,6 +584,24 @@ def test_the_time_line(database: Database, viewer: ApiClient, camera_id: int, se
     assert [e["id"] for e in found["events"]] == [events[0].id, events[1].id]
     assert found["events_left_out"] is False
     assert code_of(viewer.get(f"/cameras/999/timeline?from={START}&to={START + 1}")) == (404, "camera_not_found")
+
+
+def test_the_time_line_has_no_more_spans_than_a_bar_has_points(
+    database: Database, viewer: ApiClient, camera_id: int, segments: list[Segment]
+) -> None:
+    hour = [
+        replace(segments[0], path=f"{n}.mp4", started_at=START + 100 + n, ended_at=START + 100.6 + n)
+        for n in range(7200)
+    ]
+    SegmentStore(database).add(
+        [*hour, replace(hour[-1], path="late.mp4", started_at=START + 7400, ended_at=START + 7500)]
+    )
+    found = viewer.get(f"/cameras/{camera_id}/timeline?from={START}&to={START + 8000}").get_json()
+    assert found["step_s"] == 4.0
+    assert [(span["from"], span["to"]) for span in found["recorded"]] == [
+        (iso_utc(START + start), iso_utc(START + end))
+        for start, end in ((0, 10), (20, 30), (100, 7299.6), (7400, 7500))
+    ]
 
 
 def test_a_contact_sheet(database: Database, settings: Settings, viewer: ApiClient, camera_id: int) -> None:

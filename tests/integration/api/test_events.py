@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import update
 
-from app.api.events.feed import SETTLE_S, EventTail, position_of
 from core.settings import Settings
 from storage.camera import Camera
 from storage.cameras import CameraStore
 from storage.database import Database
-from storage.events import EventFilter, EventStore
+from storage.events import EventStore
 from storage.media import Media, decode_jpeg, encode_jpeg, event_snapshot_path, plain_snapshot_path
-from storage.models import EventRow
 from storage.secrets import Secrets
 from tests.support.api_client import ApiClient, code_of
-from tests.support.manual_clock import ManualClock
 from tests.support.stored import an_event
 
 NOON = 1_795_521_600.0
@@ -50,7 +45,12 @@ def test_an_event_as_clients_see_it(viewer: ApiClient, events: EventStore) -> No
         "score": 0.9,
         "text": "B AB 123",
         "box": [10.0, 20.0, 110.0, 60.0],
-        "best_frame": {"captured_at": "2026-11-24T12:00:01.000Z", "width": 1280, "height": 720},
+        "best_frame": {
+            "captured_at": "2026-11-24T12:00:01.000Z",
+            "width": 1280,
+            "height": 720,
+            "trace_id": "7e88cc702c81c30ebda86f1c5610d87a",
+        },
         "details": {"region": "DE"},
         "links": {
             "self": f"/api/v1/events/{event.id}",
@@ -128,58 +128,3 @@ def test_what_has_no_picture_or_is_no_event(viewer: ApiClient, events: EventStor
     assert code_of(viewer.get(f"/events/{event.id}/snapshot")) == (404, "event_not_found")
     events.put([(event, None)], epoch=1)
     assert code_of(viewer.get(f"/events/{event.id}/snapshot")) == (404, "no_snapshot")
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(NOON)
-
-
-def stamp(database: Database, event_id: str, changed_at: float) -> None:
-    """As if the event had been written then."""
-    with database.write() as session:
-        session.execute(update(EventRow).where(EventRow.id == event_id).values(changed_at=changed_at))
-
-
-def test_the_tail_brings_each_change_once(database: Database, events: EventStore, clock: ManualClock) -> None:
-    tail = EventTail(events, EventFilter(), (NOON, ""), clock)
-    first, second = an_event(1, NOON), an_event(2, NOON)
-    for event, changed_at in ((first, NOON + 1), (second, NOON + 2)):
-        events.put([(event, None)], epoch=1)
-        stamp(database, event.id, changed_at)
-    assert [s.event.id for s in tail.new()] == [first.id, second.id]
-    assert tail.new() == []
-    clock.advance(3)
-    stamp(database, first.id, NOON + 3)
-    assert [s.event.id for s in tail.new()] == [first.id], "an event that goes on comes again"
-    clock.advance(2 * SETTLE_S)
-    assert tail.new() == []
-
-
-def test_the_tail_finds_what_was_stamped_early_and_committed_late(
-    database: Database, events: EventStore, clock: ManualClock
-) -> None:
-    tail = EventTail(events, EventFilter(), (NOON, ""), clock)
-    quick, slow = an_event(1, NOON), an_event(2, NOON)
-    events.put([(quick, None)], epoch=1)
-    stamp(database, quick.id, NOON + 6)
-    clock.advance(6)
-    assert [s.event.id for s in tail.new()] == [quick.id]
-    events.put([(slow, None)], epoch=1)
-    stamp(database, slow.id, NOON + 1)
-    assert [s.event.id for s in tail.new()] == [slow.id]
-    assert tail.new() == []
-
-
-def test_the_tail_goes_on_at_a_position_and_minds_the_filter(
-    database: Database, events: EventStore, clock: ManualClock
-) -> None:
-    written = [an_event(camera, NOON) for camera in (1, 2, 1, 2, 1)]
-    written = [replace(e, id=an_event(9, NOON + n).id) for n, e in enumerate(written)]
-    for number, event in enumerate(written):
-        events.put([(event, None)], epoch=1)
-        stamp(database, event.id, NOON - 100 + number)
-    at_start = EventTail(events, EventFilter(camera_id=1), (NOON - 100.5, ""), clock).new()
-    assert [s.event.id for s in at_start] == [written[0].id, written[2].id, written[4].id]
-    resumed = EventTail(events, EventFilter(camera_id=1), position_of(at_start[0]), clock).new()
-    assert [s.event.id for s in resumed] == [written[2].id, written[4].id]

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 import redis
-from prometheus_client.parser import text_string_to_metric_families
 
 from app.api.factory import create_app
 from core import keys
+from core.lease_table import LeaseTable
 from core.recognitions import EVENT_QUEUES, FRAME_QUEUES
 from core.settings import Settings, load_settings
 from storage.database import Database
-from storage.events import EventStore
+from storage.frames.store import open_frame_store
 from tests.support.api_client import ApiClient, code_of, password_of
 from tests.support.redis_process import RedisProcess
-from tests.support.stored import an_event
+from tests.support.waiting import wait_until
 
 SECRET = "s3cretW0rd"
 
@@ -46,8 +46,8 @@ def test_all_is_well(anonymous: ApiClient, redis_client: redis.Redis, settings: 
     report = answer.get_json()
     assert (answer.status_code, report["status"]) == (200, "ok"), report
     assert set(report["parts"]) == {
-        "database", "redis", "capture", "workers", "event_workers", "supervisor", "frame_store", "disk", "recording",
-        "object_storage",
+        "database", "redis", "capture", "workers", "event_workers", "supervisor", "frame_store", "frame_transport",
+        "disk", "recording", "object_storage",
     }  # fmt: skip
     assert report["parts"]["workers"]["queues"] == dict.fromkeys(FRAME_QUEUES, 1)
     assert report["parts"]["workers"]["models"] == {"plates": "m"}
@@ -63,6 +63,45 @@ def test_what_is_missing_degrades(anonymous: ApiClient, redis_client: redis.Redi
     assert (report["status"], ill) == ("degraded", {"capture", "workers", "event_workers", "supervisor"})
     assert "worker-frames-cpu" in report["parts"]["supervisor"]["message"]
     assert "plates" in report["parts"]["workers"]["message"]
+
+
+@pytest.mark.parametrize("stranger", [keys.CAPTURE_NODES, keys.WORKERS])
+def test_who_uses_another_frame_store_is_named(
+    anonymous: ApiClient, redis_client: redis.Redis, settings: Settings, stranger: str
+) -> None:
+    own = open_frame_store(settings).identity()
+    say_alive(redis_client, frame_store=own)
+    assert statuses(anonymous)["frame_transport"] == "ok"
+    sign = {"at": time.time(), "queues": [], "frame_store": "shm:of another host"}
+    redis_client.hset(stranger, "plates@far", json.dumps(sign))
+
+    def told() -> dict[str, Any] | None:
+        part: dict[str, Any] = anonymous.get("/health").get_json()["parts"]["frame_transport"]
+        return part if part["status"] == "degraded" else None
+
+    message = wait_until(told, "health is asked anew", 5)["message"]
+    assert "plates@far" in message
+    assert "frames@host" not in message
+    assert "CAMREC_FRAME_TRANSPORT=redis" in message
+
+
+@pytest.mark.parametrize(
+    ("most", "why"),
+    [pytest.param(None, "less than 15 seconds ago", id="just died"), pytest.param(1, "CAMREC_CAPTURE_MOST", id="full")],
+)
+def test_cameras_that_no_node_captures_are_named(
+    anonymous: ApiClient, operator: ApiClient, redis_client: redis.Redis, most: int | None, why: str
+) -> None:
+    for number in range(3):
+        operator.post("/cameras", {"name": f"gate {number}", "url": "rtsp://192.0.2.1/", "enabled": number < 2})
+    say_alive(redis_client, most=most)
+    leases = LeaseTable(redis_client, keys.CAPTURE_LEASES, "host:1", 60.0)
+    leases.exchange(["node.host", "1"])
+    part = anonymous.get("/health").get_json()["parts"]["capture"]
+    assert (part["status"], part["left_cameras"], part["cameras_of_nodes"]) == ("degraded", [2], {"host": 1})
+    assert why in part["message"]
+    leases.exchange(["2"])
+    wait_until(lambda: statuses(anonymous)["capture"] == "ok", "it is well", 3.0)
 
 
 def test_health_tells_strangers_no_secrets(
@@ -104,9 +143,10 @@ def test_without_redis_the_rest_goes_on(own_client: ApiClient, own_redis: RedisP
     health = own_client.get("/health")
     assert (health.status_code, health.get_json()["status"]) == (200, "degraded")
     assert health.get_json()["parts"]["redis"]["status"] == "down"
-    figures = own_client.get("/metrics").text
-    assert 'camrec_up{source="cameras"} 0.0' in figures
-    assert 'camrec_up{source="database"} 1.0' in figures
+    figures = own_client.get("/metrics")
+    assert figures.status_code == 200
+    for line in ("camrec_redis_up 0.0", 'camrec_up{source="cameras"} 0.0', 'camrec_up{source="database"} 1.0'):
+        assert line in figures.text
     own_redis.start()
     assert own_client.get(f"{path}/status").status_code == 200, "nobody has to restart the API"
 
@@ -116,8 +156,12 @@ def test_a_redis_that_hangs_does_not_hang_health(own_client: ApiClient, own_redi
         started_at = time.monotonic()
         parts = statuses(own_client)
         took_s = time.monotonic() - started_at
+        metrics = own_client.get("/metrics")
+        metrics_took_s = time.monotonic() - started_at - took_s
     assert (parts["database"], parts["redis"]) == ("ok", "down")
     assert took_s < 2.5
+    assert "camrec_redis_up 0.0" in metrics.text
+    assert metrics_took_s < 4.0, "Redis is waited for once, not by every source"
 
 
 def test_without_its_database_the_api_says_so(viewer: ApiClient, anonymous: ApiClient, settings: Settings) -> None:
@@ -133,50 +177,3 @@ def test_without_its_database_the_api_says_so(viewer: ApiClient, anonymous: ApiC
     assert code_of(login) == (503, "database_unavailable")
     health = anonymous.get("/health")
     assert (health.status_code, health.get_json()["parts"]["database"]["status"]) == (503, "down")
-
-
-def test_metrics_of_a_running_system(
-    viewer: ApiClient, operator: ApiClient, redis_client: redis.Redis, database: Database
-) -> None:
-    camera_id = operator.post("/cameras", {"name": 'the "gate"', "url": f"rtsp://u:{SECRET}@192.0.2.1/"}).get_json()[
-        "id"
-    ]
-    status = {
-        "state": "streaming", "reason": None, "message": None, "last_frame_at": time.time() - 1, "received_fps": 25.0,
-        "decoded_fps": 12.0, "sampled_fps": 5.0, "asked_fps": {"plates": 5.0}, "reached_fps": {"plates": 4.5},
-        "drops": {"superseded": 3}, "reconnects": 2,
-    }  # fmt: skip
-    redis_client.set(keys.camera_status(camera_id), json.dumps(status))
-    say_alive(redis_client)
-    redis_client.rpush("plates", "message")
-    redis_client.xadd(keys.observations(3), {"observation": "{}"})
-    redis_client.hset(keys.SERVED, f"plates:{camera_id}", 42)
-    redis_client.hset(keys.WORKER_DROPS, f"plates:{camera_id}:stale", 7)
-    redis_client.hset(keys.JUDGE_DROPS, f"plates:{camera_id}:older", 1)
-    redis_client.hset(keys.RECOGNISER_FIGURES, "plates:batches", 9)
-    EventStore(database).put([(an_event(camera_id, 1000.0), None)], epoch=1)
-    answer = viewer.get("/metrics")
-    assert SECRET not in answer.text
-    figures = {
-        (sample.name, *(sample.labels[k] for k in sorted(sample.labels))): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    }
-    camera = ('the "gate"', str(camera_id))
-    assert figures["camrec_camera_state", *camera, "streaming"] == 1
-    assert 1 <= figures["camrec_camera_frame_age_seconds", *camera] < 10
-    assert figures["camrec_camera_received_fps", *camera] == 25
-    assert figures["camrec_camera_asked_fps", *camera, "plates"] == 5
-    assert figures["camrec_camera_reached_fps", *camera, "plates"] == 4.5
-    assert figures["camrec_camera_reconnects_total", *camera] == 2
-    assert figures["camrec_capture_drops_total", *camera, "superseded"] == 3
-    assert figures["camrec_queue_length", "plates"] == 1
-    assert figures["camrec_observations_waiting", "3"] == 1
-    assert figures["camrec_workers", "events.0"] == 1
-    assert figures["camrec_frames_served_total", str(camera_id), "plates"] == 42
-    assert figures["camrec_worker_drops_total", str(camera_id), "stale", "plates"] == 7
-    assert figures["camrec_judge_drops_total", str(camera_id), "older", "plates"] == 1
-    assert figures["camrec_recogniser_total", "batches", "plates"] == 9
-    assert figures["camrec_events",] == 1
-    assert figures["camrec_api_requests_total", "POST", "/api/v1/cameras", "201"] == 1
-    assert figures["camrec_up", "cameras"] == 1

@@ -163,6 +163,37 @@ def test_figures_of_what_is_stored(
     )
 
 
+def test_a_camera_with_another_key_is_shown_with_its_fault_and_costs_no_other_its_figures(
+    viewer: ApiClient, operator: ApiClient, admin: ApiClient, database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    operator.post("/cameras", {"name": "gate", "url": "rtsp://192.0.2.1/"})
+    other = CameraStore(database, Secrets(tmp_path / "other")).add(Camera(0, "yard", f"rtsp://u:{SECRET}@192.0.2.2/"))
+    gate, yard = viewer.get("/cameras").get_json()["items"]
+    assert gate["fault"] is None
+    assert "another key" in yard["fault"]
+    assert yard["url"] == "rtsp://***@192.0.2.2/"
+    assert viewer.get(f"/cameras/{other.id}").get_json() == yard
+    assert viewer.get(f"/cameras/{other.id}/status").get_json()["message"] == yard["fault"]
+    figures = figures_of(viewer)
+    assert_holds(
+        figures,
+        {
+            ("camrec_camera_state", "gate", str(gate["id"]), "connecting"): 1,
+            ("camrec_camera_state", "yard", str(other.id), "connecting"): 1,
+        },
+    )
+    assert operator.patch(f"/cameras/{other.id}", {"name": "door"}).status_code == 422
+    answer = operator.patch(f"/cameras/{other.id}", {"url": "rtsp://192.0.2.2/"})
+    assert (answer.status_code, answer.get_json()["fault"]) == (200, None)
+    assert admin.delete(f"/cameras/{other.id}").status_code == 204
+
+
+def test_what_cannot_be_read_costs_no_other_source_its_figures(viewer: ApiClient, settings: Settings) -> None:
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    (settings.run_dir / "supervisor.json").write_text("")
+    assert_holds(figures_of(viewer), {("camrec_up", "supervisor"): 0, ("camrec_up", "cameras"): 1})
+
+
 def test_figures_of_copies(viewer: ApiClient, redis_client: redis.Redis) -> None:
     assert ("camrec_backup_age_seconds",) not in figures_of(viewer)
     redis_client.hset(keys.OBJECTS, "north", json.dumps({"at": 1.0, "fault": None, "backlog": 12, "stored_bytes": 9}))

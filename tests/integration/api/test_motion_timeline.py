@@ -91,7 +91,7 @@ def test_motion_on_the_time_line(settings: Settings, redis_client: redis.Redis, 
         ((start, end),) = map(_seconds, found["motion"])
         assert start == begun[0]
         assert MOVING_S - 1 <= end - start <= MOVING_S + SETTLING_S
-        assert found["motion_step_s"] < 1
+        assert found["step_s"] < 1
 
         other = timeline(not_gated.id)
         assert (other["motion"], other["motion_watched"]) == (None, [])

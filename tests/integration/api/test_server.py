@@ -19,7 +19,7 @@ from storage.camera import Camera
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
-from storage.frames.store import FrameStore
+from storage.frames.store import FrameStore, open_frame_store
 from storage.secrets import Secrets
 from storage.users import UserStore
 from tests.support.processes import Children, children
@@ -51,7 +51,7 @@ def camera(database: Database, settings: Settings) -> Camera:
 @pytest.fixture
 def frames(settings: Settings, camera: Camera) -> Iterator[FrameStore]:
     """The frame store, with one frame of the camera."""
-    store = FrameStore(settings)
+    store = open_frame_store(settings)
     store.write(camera.id, np.full((240, 320, 3), 90, np.uint8), time.time())
     yield store
     store.close()
