@@ -21,10 +21,11 @@ from storage.media_nodes import MediaNode, MediaNodes
 from storage.media_tokens import MediaTokens
 from storage.node_files import NodeFiles, live_file_address, live_playlist_address
 from storage.secrets import Secrets
+from storage.segment_files import SEGMENT_NAME
 
 MOST_BYTES = 64_000_000
 """Of a part of a file: players ask for one group of pictures at a time."""
-_NAME = re.compile(r"\{([0-9-]+)\}")
+_NAME = re.compile(rf"\{{({SEGMENT_NAME.pattern})\}}")
 """Where a file is named in another machine's playlist."""
 
 
