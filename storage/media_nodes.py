@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import redis
@@ -13,10 +14,9 @@ from core import keys
 from core.errors import UnavailableError
 from core.redis_client import connect_redis
 from core.settings import Settings
+from core.signs_of_life import SILENT_AFTER_S, redis_time
 
 ANNOUNCE_INTERVAL_S = 2.0
-SILENT_AFTER_S = 8.0
-"""Who has said nothing for so long is taken for dead."""
 REDIS_TIMEOUT_S = 2.0
 _KNOWN_FOR_S = 2.0
 
@@ -41,8 +41,8 @@ class MediaNodes:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._lock = threading.Lock()
-        self._known: dict[str, MediaNode] = {}
+        self._asking = threading.Lock()
+        self._known: dict[str, MediaNode] | None = None
         self._known_until_s = 0.0
 
     def announce(self, name: str, url: str) -> None:
@@ -53,7 +53,7 @@ class MediaNodes:
             UnavailableError: there is no Redis.
         """
         with connect_redis(self._settings, REDIS_TIMEOUT_S) as client:
-            client.hset(keys.MEDIA_NODES, name, json.dumps({"url": url, "at": _redis_time(client)}))
+            client.hset(keys.MEDIA_NODES, name, json.dumps({"url": url, "at": redis_time(client)}))
 
     def forget(self, name: str) -> None:
         """It will not come back. Errors are those of `announce`."""
@@ -67,27 +67,28 @@ class MediaNodes:
         Raises:
             UnavailableError: Redis cannot be asked, and never could.
         """
-        with self._lock:
-            if time.monotonic() < self._known_until_s:
-                return self._known
+        # One asks; the others wait for it only where nothing is known yet.
+        if not self._is_fresh() and self._asking.acquire(blocking=self._known is None):
             try:
-                self._known = self._ask()
-            except (redis.RedisError, UnavailableError):
-                if not self._known:
-                    raise UnavailableError("Redis cannot be asked on which machine media lie.") from None
-            self._known_until_s = time.monotonic() + _KNOWN_FOR_S
-            return self._known
+                if not self._is_fresh():
+                    with suppress(redis.RedisError, UnavailableError):
+                        self._known = self._ask()
+                    self._known_until_s = time.monotonic() + _KNOWN_FOR_S
+            finally:
+                self._asking.release()
+        if self._known is None:
+            raise UnavailableError("Redis cannot be asked on which machine media lie.")
+        return self._known
+
+    def _is_fresh(self) -> bool:
+        """What is known, or that nothing is."""
+        return time.monotonic() < self._known_until_s
 
     def _ask(self) -> dict[str, MediaNode]:
         with connect_redis(self._settings, REDIS_TIMEOUT_S) as client:
-            now, signs = _redis_time(client), client.hgetall(keys.MEDIA_NODES)
+            now, signs = redis_time(client), client.hgetall(keys.MEDIA_NODES)
         found = {}
         for raw_name, raw in signs.items():
             name, said = raw_name.decode(), json.loads(raw)
             found[name] = MediaNode(name, said["url"], now - said["at"])
         return found
-
-
-def _redis_time(client: redis.Redis) -> float:
-    seconds, microseconds = client.time()
-    return float(seconds) + float(microseconds) / 1e6

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from storage.backup.progress import Progress, silent
 from storage.segment_files import (
     BrokenSegmentError,
     header_bytes,
@@ -20,7 +21,7 @@ from storage.segment_files import (
     whole_segment_path,
     whole_segment_paths,
 )
-from storage.segments import SegmentStore
+from storage.segments import Segment, SegmentStore
 
 INDEXING_S = 30.0
 """A file that is younger may get its row from its recorder yet."""
@@ -30,7 +31,7 @@ class Fault(StrEnum):
     """What may be wrong with a segment."""
 
     NOT_INDEXED = "not_indexed"
-    """A whole file without a row; repaired: gets its row."""
+    """A whole file without a row of this machine; repaired: gets its row, unless another machine has one."""
     MISSING = "missing"
     """A row without a file; repaired: the row goes."""
     BROKEN = "broken"
@@ -49,7 +50,9 @@ class Finding:
     is_repaired: bool = False
 
 
-def check_recordings(media: Path, store: SegmentStore, node: str, *, repairs: bool = False) -> Iterator[Finding]:
+def check_recordings(
+    media: Path, store: SegmentStore, node: str, *, repairs: bool = False, progress: Progress = silent
+) -> Iterator[Finding]:
     """Read every file and every row of this machine.
 
     Args:
@@ -57,15 +60,25 @@ def check_recordings(media: Path, store: SegmentStore, node: str, *, repairs: bo
         store: the index.
         node: name of this machine.
         repairs: whether to mend what can be. No recording is deleted.
+        progress: is told how far it is.
 
     Raises:
         UnavailableError: the database cannot be used now.
     """
+    checked, total = 0, store.count(node)
+
+    def tell() -> None:
+        nonlocal checked
+        checked += 1
+        progress("reading recordings", checked, max(checked, total), "files")
+
     for camera_id in sorted(store.camera_ids(node).union(recorded_camera_ids(media))):
-        yield from _check_camera(media, store, node, camera_id, repairs)
+        yield from _check_camera(media, store, node, camera_id, repairs, tell)
 
 
-def _check_camera(media: Path, store: SegmentStore, node: str, camera_id: int, repairs: bool) -> Iterator[Finding]:
+def _check_camera(
+    media: Path, store: SegmentStore, node: str, camera_id: int, repairs: bool, tell: Callable[[], None]
+) -> Iterator[Finding]:
     # Rows first, files then: what is recorded meanwhile must not look like a row without a file.
     rows = store.paths(camera_id, node)
     for path in open_segment_paths(media, camera_id):
@@ -85,6 +98,7 @@ def _check_camera(media: Path, store: SegmentStore, node: str, camera_id: int, r
         finding = _check_file(media, store, node, path, rows.get(path), repairs)
         if finding is not None:
             yield finding
+        tell()
 
 
 def _init_bytes(media: Path, paths: list[str]) -> dict[str, int]:
@@ -106,16 +120,25 @@ def _check_file(
     except (BrokenSegmentError, OSError) as error:
         return Finding(Fault.BROKEN, path, str(error), repairs and _mended(media, store, node, path))
     if indexed_bytes is None:
-        if time.time() - (media / path).stat().st_mtime < INDEXING_S:
-            return None
-        if repairs:
-            store.add([segment])
-            store.mark_near_events([path])
-        return Finding(Fault.NOT_INDEXED, path, "It is on disk, and not in the index.", repairs)
+        is_young = time.time() - (media / path).stat().st_mtime < INDEXING_S
+        return None if is_young else _not_indexed(store, segment, repairs)
     if indexed_bytes != segment.size_bytes:
         message = f"It has {segment.size_bytes} bytes; the index says {indexed_bytes}."
         return Finding(Fault.BROKEN, path, message, repairs and _mended(media, store, node, path))
     return None
+
+
+def _not_indexed(store: SegmentStore, segment: Segment, repairs: bool) -> Finding:
+    holder = store.node_of(segment.path)
+    if holder is not None and holder != segment.node:
+        message = (
+            f"The index says that it lies on machine {holder}: `camrec nodes adopt {holder}`, if its disk is here."
+        )
+        return Finding(Fault.NOT_INDEXED, segment.path, message)
+    is_added = repairs and store.add([segment]) > 0
+    if is_added:
+        store.mark_near_events([segment.path])
+    return Finding(Fault.NOT_INDEXED, segment.path, "It is on disk, and not in the index.", is_added)
 
 
 def _torn(media: Path, store: SegmentStore, node: str, open_path: str, repairs: bool) -> Finding:

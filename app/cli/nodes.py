@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import click
+import redis
 
+from app.cli.progress import shown_progress
 from app.cli.services import open_services
 from app.cli.tables import print_table
-from core.errors import CamrecError
+from core.errors import CamrecError, UnavailableError
 from storage.media_nodes import MediaNode, MediaNodes
 from storage.node_rows import adopt_node, forget_node, held_bytes
 
@@ -60,24 +63,40 @@ def forget(name: str, *, yes: bool) -> None:
         if not yes:
             held = held_bytes(services.database).get(name, 0)
             click.confirm(f"Forget machine {name}, and {held / 1e9:.1f} GB of media on its disk?", abort=True)
-        lost = forget_node(services.database, name, services.settings.node)
+        with shown_progress() as progress:
+            lost = forget_node(services.database, name, services.settings.node, progress)
         known.forget(name)
     click.echo(f"Forgot {name}: " + ", ".join(f"{count} {kind}" for kind, count in lost.items()) + " are lost.")
 
 
 @nodes.command()
-@click.argument("name")
-def adopt(name: str) -> None:
+@click.argument("name", required=False)
+@click.option("--unnamed", is_flag=True, help="The rows that are older than names of machines, in place of NAME.")
+def adopt(name: str | None, *, unnamed: bool) -> None:
     """Take over the rows of a machine whose media folder is this machine's now.
 
-    For a restored backup, a disk that was moved, or a machine that got another name.
+    For a disk that was moved, or a machine that got another name. Works before `camrec up`, too.
     """
+    if (name is None) != unnamed:
+        raise click.UsageError("Either NAME or --unnamed is expected.")
     with open_services() as services:
-        known = MediaNodes(services.settings)
-        _refuse_living(services.settings.node, name, known.all().get(name))
-        count = adopt_node(services.database, name, services.settings.node)
-        known.forget(name)
-    click.echo(f"{count} rows of {name} are those of {services.settings.node} now; `camrec recordings check` compares.")
+        known, own = MediaNodes(services.settings), services.settings.node
+        if name is not None:
+            _refuse_living(own, name, _heard_of(known, name))
+        with shown_progress() as progress:
+            count = adopt_node(services.database, name, own, progress)
+        if name is not None:
+            with suppress(redis.RedisError, UnavailableError):
+                known.forget(name)
+    click.echo(f"{count} rows of {name or 'no machine'} are those of {own} now; `camrec recordings check` compares.")
+
+
+def _heard_of(known: MediaNodes, name: str) -> MediaNode | None:
+    try:
+        return known.all().get(name)
+    except UnavailableError:
+        click.echo(f"Redis cannot be asked whether {name} is alive: it is taken for gone.", err=True)
+        return None
 
 
 def _refuse_living(own: str, name: str, node: MediaNode | None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from app.cli.progress import shown_progress
 from core.settings import load_settings
 from storage.database import Database
 from storage.recordings_check import check_recordings
@@ -27,15 +28,17 @@ def check(*, repair: bool, as_json: bool) -> None:
     settings = load_settings()
     database = Database(settings)
     database.migrate()
+    store = SegmentStore(database)
     unrepaired = total = 0
-    for finding in check_recordings(settings.media_dir, SegmentStore(database), settings.node, repairs=repair):
-        total += 1
-        unrepaired += not finding.is_repaired
-        if as_json:
-            click.echo(json.dumps(asdict(finding)))
-        else:
-            outcome = "repaired" if finding.is_repaired else finding.fault.value
-            click.echo(f"{finding.path}: {outcome}: {finding.message}")
+    with shown_progress() as progress:
+        for finding in check_recordings(settings.media_dir, store, settings.node, repairs=repair, progress=progress):
+            total += 1
+            unrepaired += not finding.is_repaired
+            if as_json:
+                click.echo(json.dumps(asdict(finding)))
+            else:
+                outcome = "repaired" if finding.is_repaired else finding.fault.value
+                click.echo(f"{finding.path}: {outcome}: {finding.message}")
     database.close()
     if not as_json:
         click.echo(f"{total} findings, {unrepaired} of them not repaired." if total else "All recordings are indexed.")

@@ -22,10 +22,13 @@ from app.demo.rtsp import RtspServer
 from capture.recorder.track import Track
 from core.recognitions import DISK_FULL_EVENT
 from core.settings import Settings, get_settings
+from storage.backup.progress import Unit
 from storage.camera import Camera, Recording
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
+from storage.node_rows import adopt_node
+from storage.recordings_check import check_recordings
 from storage.retention.locks import KeepLock, KeepLockStore
 from storage.secrets import Secrets
 from storage.segment_files import BrokenSegmentError, read_segment
@@ -116,6 +119,37 @@ def test_what_is_repaired_belongs_to_its_event(settings: Settings, segments: lis
     classes = {s.path: s.retention_class for s in store.between(7, 0.0, 1e11)}
     database.close()
     assert [classes[s.path] for s in (first, second, third)] == ["event", "event", "continuous"]
+
+
+def test_what_stands_under_another_machine_is_not_repaired_but_told(
+    settings: Settings, segments: list[Segment]
+) -> None:
+    database = Database(settings)
+    adopt_node(database, settings.node, "old-name")
+    old_s = time.time() - 60
+    for segment in segments:
+        os.utime(settings.media_dir / segment.path, (old_s, old_s))
+    expected = {segment.path: ("not_indexed", False) for segment in segments}
+    for _ in range(2):
+        assert check("--repair") == (1, expected)
+    done = CliRunner().invoke(main, ["recordings", "check"])
+    assert "lies on machine old-name: `camrec nodes adopt old-name`" in done.stdout
+    adopt_node(database, "old-name", settings.node)
+    database.close()
+    assert check() == (0, {})
+
+
+def test_progress_is_told_of_every_file(settings: Settings, segments: list[Segment]) -> None:
+    told: list[tuple[int, int]] = []
+
+    def tell(step: str, done: int, total: int, unit: Unit = "bytes") -> None:
+        assert (step, unit) == ("reading recordings", "files")
+        told.append((done, total))
+
+    database = Database(settings)
+    assert list(check_recordings(settings.media_dir, SegmentStore(database), settings.node, progress=tell)) == []
+    database.close()
+    assert told == [(number, len(segments)) for number in range(1, len(segments) + 1)]
 
 
 @pytest.mark.parametrize("kept", [0, 10, 900, 10_000], ids=lambda kept: f"cut at {kept}")

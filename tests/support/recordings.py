@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import numbered_frames, read_counter, write_video
 from storage.segment_files import header_bytes
 from storage.segments import Segment
 
@@ -64,6 +65,12 @@ def write_segments(
             )
     whole.unlink()
     return segments
+
+
+def numbers_in(data: bytes) -> list[int]:
+    """Which frames a film shows."""
+    with av.open(BytesIO(data), "r") as container:
+        return [read_counter(f.to_ndarray(format="bgr24")) for f in container.decode(video=0)]
 
 
 def _write(path: Path, stream: VideoStream, packets: list[Packet[VideoStream]]) -> int:

@@ -10,10 +10,18 @@ import pytest
 from flask import Flask
 
 from app.api.factory import create_app
+from core.clock import SystemClock
 from core.settings import Settings, load_settings
+from core.types import Event
+from storage.clips.maker import ClipMaker
 from storage.database import Database
+from storage.events import EventStore
+from storage.segments import Segment, SegmentStore
 from storage.users import ROLES, UserStore
 from tests.support.api_client import ApiClient, password_of
+from tests.support.installation import START
+from tests.support.recordings import write_segments
+from tests.support.stored import an_event
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +85,32 @@ def shared_viewer(template_dir: Path, tmp_path_factory: pytest.TempPathFactory) 
     environ = {"CAMREC_DATA": str(data), "CAMREC_FRAME_DIR": str(data)}
     app = create_app(load_settings(environ, env_file=data / "no.env"))
     return ApiClient(app).log_in("viewer", password_of("viewer"))
+
+
+@pytest.fixture
+def camera_id(operator: ApiClient) -> int:
+    return int(operator.post("/cameras", {"name": "gate", "url": "rtsp://192.0.2.1/"}).get_json()["id"])
+
+
+@pytest.fixture
+def segments(settings: Settings, database: Database, camera_id: int) -> list[Segment]:
+    """Two runs of ten seconds with a gap of ten between them."""
+    found = write_segments(settings.media_dir, camera_id, START, 5, run="one")
+    found += write_segments(settings.media_dir, camera_id, START + 20, 5, run="two")
+    SegmentStore(database).add(found)
+    return found
+
+
+@pytest.fixture
+def work(settings: Settings, database: Database) -> Callable[[str], bool]:
+    """What a worker does with a clip."""
+    maker = ClipMaker.of(settings, database, SystemClock())
+    return lambda clip_id: maker.make(clip_id) is not None
+
+
+@pytest.fixture
+def seen_event(database: Database, camera_id: int, segments: list[Segment]) -> Event:
+    """From second 6 to 8 of the recording."""
+    event = an_event(camera_id, START + 6, ended_at=START + 8)
+    EventStore(database).put([(event, None)], epoch=1)
+    return event

@@ -47,7 +47,7 @@ def test_all_is_well(anonymous: ApiClient, redis_client: redis.Redis, settings: 
     assert (answer.status_code, report["status"]) == (200, "ok"), report
     assert set(report["parts"]) == {
         "database", "redis", "capture", "workers", "event_workers", "supervisor", "frame_store", "frame_transport",
-        "disk", "recording", "object_storage",
+        "clocks", "disk", "recording", "object_storage",
     }  # fmt: skip
     assert report["parts"]["workers"]["queues"] == dict.fromkeys(FRAME_QUEUES, 1)
     assert report["parts"]["workers"]["models"] == {"plates": "m"}
@@ -83,6 +83,24 @@ def test_who_uses_another_frame_store_is_named(
     assert "plates@far" in message
     assert "frames@host" not in message
     assert "CAMREC_FRAME_TRANSPORT=redis" in message
+
+
+def test_a_machine_whose_clock_is_wrong_lives_and_is_named(
+    anonymous: ApiClient, viewer: ApiClient, redis_client: redis.Redis
+) -> None:
+    say_alive(redis_client)
+    assert statuses(anonymous)["clocks"] == "ok"
+    sign = {"at": time.time() - 30, "clock_offset_s": -30.0, "queues": []}
+    redis_client.hset(keys.WORKERS, "plates@far", json.dumps(sign))
+
+    def told() -> dict[str, Any] | None:
+        part: dict[str, Any] = anonymous.get("/health").get_json()["parts"]["clocks"]
+        return part if part["status"] == "degraded" else None
+
+    part = wait_until(told, "health is asked anew", 5)
+    assert "30.0 s ahead of that of far" in part["message"]
+    assert part["ahead_of_redis_s"]["far"] == -30
+    assert 'camrec_clock_offset_seconds{node="far"} -30.0' in viewer.get("/metrics").text
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,6 @@ AT = 1_795_500_000.0
 PERIOD = {"from": iso_utc(AT), "to": iso_utc(AT + 60)}
 
 
-@pytest.fixture
-def camera_id(operator: ApiClient) -> int:
-    return int(operator.post("/cameras", {"name": "gate", "url": "rtsp://192.0.2.1/"}).get_json()["id"])
-
-
 def test_a_camera_has_a_rule_of_its_own(
     admin: ApiClient, operator: ApiClient, viewer: ApiClient, camera_id: int
 ) -> None:
