@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from core.errors import CamrecError
 from core.settings import get_settings
+from core.trial import Trial
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,12 @@ TRY_TIMEOUT_S = 120.0
 
 def usable_gpus() -> list[int]:
     """Numbers of the GPUs that work; each is tried in a process of its own, since CUDA keeps what it took."""
-    return [number for number in available_gpus() if _works(number)]
+    trials = {number: Trial(__name__, CAMREC_GPU=str(number)) for number in available_gpus()}
+    faults = {number: trial.fault(TRY_TIMEOUT_S) for number, trial in trials.items()}
+    for number, fault in faults.items():
+        if fault is not None:
+            log.warning("GPU %d is not used: %s", number, fault)
+    return [number for number, fault in faults.items() if fault is None]
 
 
 def available_gpus() -> list[int]:
@@ -34,25 +39,6 @@ def available_gpus() -> list[int]:
     if visible is not None:
         return list(range(len([v for v in visible.split(",") if v.strip() not in {"", "-1"}])))
     return list(range(len(list(Path("/proc/driver/nvidia/gpus").glob("*")))))
-
-
-def _works(number: int) -> bool:
-    command = [sys.executable, "-P", "-m", "app.gpus"]
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "CAMREC_GPU": str(number)},
-            capture_output=True,
-            text=True,
-            timeout=TRY_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        log.warning("GPU %d is not used: it ran no model within %.0f s", number, TRY_TIMEOUT_S)
-        return False
-    if done.returncode != 0:
-        log.warning("GPU %d is not used: %s", number, (done.stderr.strip().splitlines() or ["it crashed"])[-1])
-    return done.returncode == 0
 
 
 def main() -> None:

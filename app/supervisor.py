@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -97,9 +97,9 @@ class Supervisor:
         """Make `run` end everything and return; may be called from a signal handler or another thread."""
         self._stop.set()
 
-    def run(self) -> None:
-        """Restart what ends, until a stop is requested."""
-        while not self._stop.wait(POLL_S):
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Restart what ends, until a stop is requested or ``until`` holds."""
+        while not until() and not self._stop.wait(POLL_S):
             self.poll()
 
     def poll(self) -> None:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import shutil
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from app.first_admin import ensure_admin
+from app.gpus import usable_gpus
 from app.ports import check_port_is_free
 from app.redis_server import RedisServer
 from app.supervisor import Program, Supervisor
 from core.errors import CamrecError
 from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES
-from core.redis_client import connect_redis
 from core.settings import Settings
 from storage.database import Database
-from storage.frames.store import FrameStore
+from storage.frames.store import open_frame_store
 from storage.secrets import Secrets
 from storage.users import UserStore
 
@@ -33,6 +33,8 @@ RECOGNISING_NICENESS = 10
 
 REDIS_START_S = 60.0
 """A big append-only file takes a while to load."""
+_CAMREC = (sys.executable, "-P", "-m", "app.cli")
+_WORKER = (*_CAMREC, "worker", "-Q")
 
 
 class System:
@@ -53,13 +55,11 @@ class System:
             CamrecError: something that the rest stands on cannot be started.
         """
         check_port_is_free(self._settings.host, self._settings.port)
-        if self._redis is None:
-            connect_redis(self._settings).close()  # a wrong URL is refused here; one that is down now may come later
         if self._redis is not None:
             self._redis.configure()
             self.supervisor.start(Program("redis", self._redis.command, stops_last=True))
             self._redis.wait_until_ready(REDIS_START_S, lambda: self.supervisor.has_ended("redis"))
-        Secrets(self._settings.data)
+        Secrets.of(self._settings)
         database = Database(self._settings)
         try:
             database.migrate()
@@ -68,46 +68,51 @@ class System:
             database.close()
         for program in programs(self._settings):
             self.supervisor.start(program)
+        for program in self.frames_workers():
+            self.supervisor.start(program)
         return password
+
+    def frames_workers(self) -> list[Program]:
+        """What recognises: a worker for each GPU that works, or one for the CPU."""
+        gpus: list[int | None] = [*self._gpus()]
+        return [
+            Program(
+                f"worker-frames-{'cpu' if gpu is None else f'gpu{gpu}'}",
+                [*_WORKER, ",".join(FRAME_QUEUES), *([] if gpu is None else ["--gpu", str(gpu)])],
+                death_signal=signal.SIGKILL,
+                niceness=RECOGNISING_NICENESS,
+            )
+            for gpu in gpus or [None]
+        ]
+
+    def _gpus(self) -> list[int]:
+        """Those that get a worker. A sick one may keep us waiting, so all else runs and is watched meanwhile."""
+        if self._settings.gpu is not None:
+            return [self._settings.gpu]
+        found: list[list[int]] = []
+        trial = threading.Thread(target=lambda: found.append(usable_gpus()), name="gpus", daemon=True)
+        trial.start()
+        self.supervisor.run(until=lambda: not trial.is_alive())
+        return found[0] if found else []
 
     def stop(self) -> None:
         """Stop everything and give the memory of the frame store back."""
         self.supervisor.stop()
         if self._redis is not None:
             self._redis.forget()
-        shutil.rmtree(FrameStore(self._settings).folder, ignore_errors=True)
+        open_frame_store(self._settings).discard()
 
 
 def programs(settings: Settings) -> list[Program]:
-    """What runs beside Redis: a frames worker for each GPU, or one for the CPU, and one process of each other kind."""
-    camrec = [sys.executable, "-P", "-m", "app.cli"]
-    worker = [*camrec, "worker", "-Q"]
-    gpus = [settings.gpu] if settings.gpu is not None else available_gpus()
-    frames = [
-        Program(
-            f"worker-frames-{'cpu' if gpu is None else f'gpu{gpu}'}",
-            [*worker, ",".join(FRAME_QUEUES), *([] if gpu is None else ["--gpu", str(gpu)])],
-            death_signal=signal.SIGKILL,
-            niceness=RECOGNISING_NICENESS,
-        )
-        for gpu in (gpus or [None])
-    ]
+    """What runs beside Redis and recognition: one process of each kind."""
     return [
-        Program("api", [*camrec, "api", "--host", settings.host, "--port", str(settings.port)]),
-        Program("capture", [*camrec, "capture"]),
-        *frames,
-        Program("worker-events", [*worker, ",".join(EVENT_QUEUES)], death_signal=signal.SIGKILL),
-        Program("worker-jobs", [*worker, ",".join(JOB_QUEUES)], death_signal=signal.SIGKILL),
-        Program("beat", [*camrec, "beat"], death_signal=signal.SIGKILL),
+        Program("api", [*_CAMREC, "api", "--host", settings.host, "--port", str(settings.port)]),
+        Program("capture", [*_CAMREC, "capture"]),
+        Program("worker-events", [*_WORKER, ",".join(EVENT_QUEUES)], death_signal=signal.SIGKILL),
+        Program("worker-jobs", [*_WORKER, ",".join(JOB_QUEUES)], death_signal=signal.SIGKILL),
+        Program("beat", [*_CAMREC, "beat"], death_signal=signal.SIGKILL),
+        *([Program("media", [*_CAMREC, "media"])] if settings.node_url is not None else []),
     ]
-
-
-def available_gpus() -> list[int | None]:
-    """NVIDIA GPUs that the driver shows on this machine (CUDA_VISIBLE_DEVICES narrows them)."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return list(range(len([v for v in visible.split(",") if v.strip() not in {"", "-1"}])))
-    return list(range(len(list(Path("/proc/driver/nvidia/gpus").glob("*")))))
 
 
 @contextmanager

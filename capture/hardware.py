@@ -1,9 +1,12 @@
-"""Decoding by hardware: asked for once in each process, by decoding a picture with it."""
+"""Decoding by hardware: asked for once by each node, by decoding a picture with it.
+
+`python -m capture.hardware KIND` tries that kind: exit status 0 where it works.
+"""
 
 from __future__ import annotations
 
 import logging
-import threading
+import sys
 from base64 import b64decode
 
 import av
@@ -14,6 +17,8 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+
+from core.trial import Trial
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +34,10 @@ _GREY_PICTURE = b64decode(
 """H.264, Annex B: parameter sets and one key frame of 256x256, level 128 all over."""
 
 
-def find_hardware(wanted: str) -> HWAccel | None:
-    """What is to decode, tried out just now; None: software. Logged either way.
+def find_hardware(wanted: str) -> str | None:
+    """What is to decode, for `accelerator`, tried out just now; None: software. Logged either way.
+
+    Each kind is tried in a process of its own, all at once: a driver may crash or hang.
 
     Args:
         wanted: ``auto``, ``none``, or a kind, perhaps with a device: ``cuda``, ``cuda:1``, ``vaapi:/dev/dri/x``.
@@ -38,13 +45,21 @@ def find_hardware(wanted: str) -> HWAccel | None:
     if wanted == NONE:
         return None
     there = hwdevices_available()
-    faults = []
-    for name in [kind for kind in KINDS if kind in there] if wanted == AUTO else [wanted]:
-        fault = _fault_of(name) if name.partition(":")[0] in there else "this FFmpeg does not know it"
-        if fault is None:
-            log.info("Video is decoded by %s", name)
-            return accelerator(name)
-        faults.append(f"{name}: {fault}")
+    names = [kind for kind in KINDS if kind in there] if wanted == AUTO else [wanted]
+    trials = {name: Trial(__name__, name) for name in names if name.partition(":")[0] in there}
+    found, faults = None, []
+    for name in names:
+        if found is not None:
+            trials[name].stop()
+        elif name not in trials:
+            faults.append(f"{name}: this FFmpeg does not know it")
+        elif (fault := trials[name].fault(PROBE_TIMEOUT_S)) is not None:
+            faults.append(f"{name}: {fault}")
+        else:
+            found = name
+    if found is not None:
+        log.info("Video is decoded by %s", found)
+        return found
     level = logging.INFO if wanted == AUTO else logging.WARNING
     log.log(level, "Video is decoded by software (%s)", "; ".join(faults) or "no hardware is known")
     return None
@@ -79,15 +94,7 @@ def context_for(stream_context: VideoCodecContext, hardware: HWAccel) -> VideoCo
 
 
 def _fault_of(name: str) -> str | None:
-    """Why it cannot be used; None: it can."""
-    found: list[str | None] = []
-    thread = threading.Thread(target=lambda: found.append(_try(name)), name="hardware-probe", daemon=True)
-    thread.start()
-    thread.join(PROBE_TIMEOUT_S)
-    return found[0] if found else f"it gave no picture within {PROBE_TIMEOUT_S:.0f} s"
-
-
-def _try(name: str) -> str | None:
+    """Why it cannot be used; None: it can. Its driver is loaded into this process."""
     try:
         context = CodecContext.create("h264", "r", accelerator(name, may_fall_back=False))
         assert isinstance(context, VideoCodecContext)  # noqa: S101 - for mypy
@@ -102,3 +109,7 @@ def _try(name: str) -> str | None:
 def _is_grey(frame: VideoFrame) -> bool:
     grey = av.VideoFrame.to_ndarray(frame, format="gray")
     return grey.shape == (256, 256) and bool(np.abs(grey.astype(int) - 128).max() <= 2)
+
+
+if __name__ == "__main__":
+    sys.exit(_fault_of(sys.argv[1]))

@@ -56,6 +56,8 @@ class Camera:
     recording: Recording = Recording()
     version: int = 0
     created_at: float = 0.0
+    fault: str | None = None
+    """Why it cannot be watched: its URLs were encrypted with another key, so they stand here as they may be shown."""
 
     @property
     def url_shown(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from storage.models import (
     SegmentRow,
     SightingRow,
 )
+from storage.purged_cameras import note_purge
 from storage.retention.locks import LockedError
 
 _FILES: tuple[tuple[Any, Any, Callable[[str], list[str]] | None], ...] = (
@@ -57,6 +59,7 @@ def purge_camera(session: Session, camera_id: int) -> list[str]:
             ]
             note_removals(session, found)
             named += [file for _, file in found]
+    note_purge(session, camera_id, time.time())
     for table in _LEFT_BEHIND:
         session.execute(delete(table).where(table.camera_id == camera_id))
     return named

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from core.errors import CamrecError
 from core.redact import is_redacted, redact, without_userinfo
 from core.types import Zone
@@ -53,16 +55,18 @@ class CameraRows:
             row.version += 1
 
     def camera(self, row: CameraRow) -> Camera:
-        """The camera of a row.
-
-        Raises:
-            CamrecError: its credentials were encrypted with another key.
-        """
+        """The camera of a row; where its URLs were encrypted with another key, with that `Camera.fault`."""
+        fault = None
+        try:
+            url = self._secrets.decrypt(row.url_encrypted)
+            detect_url = None if row.detect_url_encrypted is None else self._secrets.decrypt(row.detect_url_encrypted)
+        except CamrecError as error:
+            url, detect_url, fault = row.url_shown, row.detect_url_shown, str(error)
         return Camera(
             id=row.id,
             name=row.name,
-            url=self._secrets.decrypt(row.url_encrypted),
-            detect_url=None if row.detect_url_encrypted is None else self._secrets.decrypt(row.detect_url_encrypted),
+            url=url,
+            detect_url=detect_url,
             enabled=row.enabled,
             tls_verify=row.tls_verify,
             motion_gate=row.motion_gate,
@@ -82,15 +86,17 @@ class CameraRows:
             recording=Recording(_mode(row.recording_mode), row.recording_pre_s, row.recording_post_s),
             version=row.version,
             created_at=row.created_at,
+            fault=fault,
         )
 
     def _with_known_credentials(self, url: str, *encrypted: str | None) -> str:
         """A client that sends back a URL as it was shown to it (``rtsp://***@host``) means: as it is."""
         if not is_redacted(url):
             return url
-        for known in (self._secrets.decrypt(e) for e in encrypted if e):
-            if without_userinfo(known) == without_userinfo(url):
-                return known
+        for known in filter(None, encrypted):
+            with contextlib.suppress(CamrecError):  # encrypted with another key: as if there were none
+                if without_userinfo(clear := self._secrets.decrypt(known)) == without_userinfo(url):
+                    return clear
         raise CredentialsMissingError(
             f"{url} hides its credentials, and no such URL is stored with them: send user name and password in full."
         )

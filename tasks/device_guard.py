@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable
 
 from inference.gpu import DeviceError
@@ -17,13 +18,15 @@ log = logging.getLogger(__name__)
 
 MOST_FAILURES = 5
 """Batches in a row: a batch too large for the memory that is left just now is no reason."""
+GRACE_S = 20.0
+"""For a warm shutdown; who hangs in a driver does not come to its end."""
 
 
 class DeviceGuard:
     """Counts for one process. Safe for threads: one failure more or less does not matter."""
 
     def __init__(self, end: Callable[[], None] | None = None) -> None:
-        """``end``: what ends the process; by default a warm shutdown, as by SIGTERM."""
+        """``end``: what ends the process; by default a warm shutdown, as by SIGTERM, then SIGKILL."""
         self._end = end or _end_worker
         self._failures = 0
 
@@ -42,4 +45,7 @@ class DeviceGuard:
 
 
 def _end_worker() -> None:
+    kill = threading.Timer(GRACE_S, os.kill, (os.getpid(), signal.SIGKILL))
+    kill.daemon = True
+    kill.start()
     os.kill(os.getpid(), signal.SIGTERM)

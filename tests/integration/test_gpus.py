@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.gpus import available_gpus, usable_gpus
-from app.system import programs
+from app.system import System
 from core.settings import Settings, get_settings
+from tests.support.running_system import running_system
+from tests.support.waiting import wait_until
 
 HAS_GPU = Path("/dev/nvidiactl").exists()
 
 
 def frames_workers() -> list[tuple[str, bool]]:
     """Name, and whether it is pinned to a GPU."""
-    found = [p for p in programs(get_settings()) if p.name.startswith("worker-frames")]
-    return [(program.name, "--gpu" in program.command) for program in found]
+    system = System(get_settings())
+    return [(program.name, "--gpu" in program.command) for program in system.frames_workers()]
 
 
 @pytest.mark.parametrize(
@@ -47,3 +53,23 @@ def test_a_gpu_that_is_named_is_taken_at_its_word(settings: Settings, monkeypatc
     monkeypatch.setenv("CAMREC_GPU", "7")
     get_settings.cache_clear()
     assert frames_workers() == [("worker-frames-gpu7", True)]
+
+
+def test_a_gpu_that_hangs_keeps_nothing_but_recognition_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys, time\nif 'app.gpus' in sys.orig_argv: time.sleep(600)\n")
+    paths = filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with (
+        tempfile.TemporaryDirectory(dir="/dev/shm") as frame_dir,
+        running_system(tmp_path, monkeypatch, frame_dir=frame_dir) as system,
+    ):
+        capture = system.pid("capture")
+        system.kill("capture")
+        wait_until(lambda: system.pid("capture") != capture, "capture runs again meanwhile", 20)
+        processes = json.loads((system.data / "run" / "supervisor.json").read_text())["processes"]
+        assert not [p["name"] for p in processes if p["name"].startswith("worker-frames")]
+        code, left = system.stop()
+        assert (code, [p for p in left if p.status() != psutil.STATUS_ZOMBIE]) == (0, [])

@@ -82,6 +82,7 @@ class SystemCollector(Collector):
     def _read(self, source: str, read: Source) -> list[Metric] | None:
         try:
             return list(read(self._services))
-        except (redis.RedisError, UnavailableError) as error:
-            _log.warning("No figures of %s: %s", source, error)
+        except Exception as error:  # noqa: BLE001  # the figures of the other sources must still be had
+            expected = isinstance(error, (redis.RedisError, UnavailableError))
+            _log.warning("No figures of %s: %s", source, error, exc_info=not expected)
             return None

@@ -12,7 +12,7 @@ Samples = Iterable[tuple[tuple[str, ...], float]]
 """Values of labels, and the figure."""
 
 Source = Callable[[Services], Iterator[Metric]]
-"""Reads figures; raises `redis.RedisError` or `UnavailableError` where they cannot be had."""
+"""Reads figures; what it raises where they cannot be had is logged, and `camrec_up` says so."""
 
 
 def gauge(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:

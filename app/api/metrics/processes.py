@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 
 from app.api.metrics.families import Samples, counter, gauge
 from app.api.services import Services
-from app.api.signs_of_life import alive, as_text
+from app.api.signs_of_life import alive, as_text, clock_offsets
 from core import keys
 from core.figures import REGISTRY
 from core.process_load import process_load
@@ -24,7 +24,7 @@ _DROPPED = ("recognition", "camera_id", "cause")
 def workers(services: Services) -> Iterator[Metric]:
     """Workers that live, and what each camera's frames became."""
     client = services.redis
-    signs = alive(client, keys.WORKERS, services.clock.now())
+    signs = alive(client, keys.WORKERS)
     consumed = [queue for sign in signs.values() for queue in sign.get("queues", ())]
     queues = (*FRAME_QUEUES, *EVENT_QUEUES, *JOB_QUEUES)
     yield gauge("camrec_workers", "Workers that live", ("queue",), [((q,), consumed.count(q)) for q in queues])
@@ -45,7 +45,7 @@ def durations(services: Services) -> Iterator[Metric]:
 
 def leases(services: Services) -> Iterator[Metric]:
     """Who has which cameras and shards, and how often they moved."""
-    nodes = alive(services.redis, keys.CAPTURE_NODES, services.clock.now())
+    nodes = alive(services.redis, keys.CAPTURE_NODES)
     shards = range(EVENT_SHARDS)
     pipeline = services.redis.pipeline(transaction=False)
     pipeline.get(keys.LEASE_MOVES)
@@ -87,16 +87,21 @@ def leases(services: Services) -> Iterator[Metric]:
 
 def loads(services: Services) -> Iterator[Metric]:
     """CPU, memory and threads of every process that gives signs of life, on all hosts."""
-    now, node = services.clock.now(), services.settings.node
-    found = {("api", node): process_load()}
-    for name, sign in alive(services.redis, keys.WORKERS, now).items():
+    found = {("api", services.settings.node): process_load()}
+    for name, sign in alive(services.redis, keys.WORKERS).items():
         found[name.partition("@")[0], name.partition("@")[2]] = sign.get("load", {})
-    for name, sign in alive(services.redis, keys.CAPTURE_NODES, now).items():
+    for name, sign in alive(services.redis, keys.CAPTURE_NODES).items():
         found["capture", name] = sign.get("load", {})
     labels = ("process", "node")
     yield counter("camrec_process_cpu_seconds", "CPU time of a process", labels, _of_loads(found, "cpu_s"))
     yield gauge("camrec_process_resident_bytes", "Memory of a process", labels, _of_loads(found, "rss_bytes"))
     yield gauge("camrec_process_threads", "Threads of a process", labels, _of_loads(found, "threads"))
+    yield gauge(
+        "camrec_clock_offset_seconds",
+        "How far the clock of a machine is ahead of Redis's",
+        ("node",),
+        [((node,), offset_s) for node, offset_s in clock_offsets(services).items()],
+    )
 
 
 def supervised(services: Services) -> Iterator[Metric]:

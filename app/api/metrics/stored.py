@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
-from app.api.metrics.background import Background
 from app.api.metrics.families import Source, gauge
 from app.api.services import Services
 from app.api.signs_of_life import alive, as_text
 from core import keys
+from core.background import Background
 from storage.media_usage import media_usage
 from storage.retention.room import disk_figures
 
@@ -33,7 +33,7 @@ def disks(services: Services) -> Iterator[Metric]:
     """Of every capture node, and of this machine."""
     settings = services.settings
     found = {settings.node: disk_figures(settings.media_dir, settings.min_free)}
-    for node, sign in alive(services.redis, keys.CAPTURE_NODES, services.clock.now()).items():
+    for node, sign in alive(services.redis, keys.CAPTURE_NODES).items():
         found[node] = sign.get("disk", {})
     yield gauge(
         "camrec_disk_bytes",

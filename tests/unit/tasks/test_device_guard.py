@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from inference.gpu import DeviceError
@@ -26,3 +30,16 @@ def test_a_worker_ends_when_its_gpu_fails_batch_after_batch(batches: list[Except
         else:
             guard.failed(error)
     assert len(ended) == ends
+
+
+def test_a_worker_that_hangs_in_the_driver_is_killed_after_a_grace_time() -> None:
+    program = (
+        "import signal, time; from inference.gpu import DeviceError; from tasks import device_guard\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "device_guard.GRACE_S = 0.1\n"
+        "guard = device_guard.DeviceGuard()\n"
+        "for _ in range(device_guard.MOST_FAILURES): guard.failed(DeviceError('gone'))\n"
+        "time.sleep(60)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
