@@ -6,10 +6,13 @@ when a worker starts, from the queues that it consumes.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from celery.signals import before_task_publish
 from kombu.entity import Exchange, Queue
 
+from core import keys
 from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES, JOBS_QUEUE
 from core.settings import get_settings
 
@@ -57,4 +60,12 @@ beat_schedule: dict[str, Any] = {
 if _settings.backup_dir is not None:
     # More often than backups are due: one that failed is tried again soon, and none is missed by a restart.
     beat_schedule["back up"] = {"task": "backups.make_due", "schedule": 300.0, "options": {"expires": 300}}
+
 beat_schedule_filename = str(_settings.run_dir / "beat-schedule")
+
+
+@before_task_publish.connect
+def _say_when(headers: dict[str, Any] | None = None, **_: object) -> None:
+    """Without it nobody could tell how long the oldest message of a queue has waited."""
+    if headers is not None:
+        headers[keys.SENT_AT] = time.time()

@@ -36,5 +36,5 @@ def check_port_is_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise CamrecError(
-                f"The API cannot listen on {host}:{port}: {error.strerror}. Choose another port with --port."
+                f"camrec cannot listen on {host}:{port}: {error.strerror}. Choose another port with --port."
             ) from None

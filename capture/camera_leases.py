@@ -12,21 +12,21 @@ from typing import Any
 
 import redis
 
-from capture.assignment import Capacity
 from capture.lease_book import LIFETIME_S, LeaseBook, Peer, Rights
 from capture.node_memory import NodeMemory
 from core import keys
+from core.assignment import Capacity
 from core.clock import Clock, SystemClock
 from core.errors import CamrecError
 from core.lease_table import LeaseTable
 from core.settings import Settings
+from core.signs_of_life import clock_offset_s, forget_old_signs
 
 log = logging.getLogger(__name__)
 
 ROUND_S = 2.0
 RIVAL_PATIENCE_S = LIFETIME_S + 2.0
 """The lease of a killed process of this name expires earlier."""
-SIGN_FORGOTTEN_AFTER_S = 3600.0
 _NODE = "node."
 
 
@@ -47,7 +47,7 @@ class CameraLeases:
             settings: name, weight and most of this node.
             memory: locked.
             connect: makes a client of Redis.
-            figures: what else the sign of life says.
+            figures: what else the sign of life says; it must not wait for anything, since the leases would.
             clock: of the machine by default.
         """
         self._node, self._memory, self._connect, self._figures = settings.node, memory, connect, figures
@@ -149,7 +149,7 @@ class CameraLeases:
             return
         asked_s = self._clock.monotonic()
         leases = table.exchange([own, *map(str, () if self._rival else take)], map(str, release))
-        signs = self._signs(client)
+        signs = forget_old_signs(client, keys.CAPTURE_NODES)
         if leases.holders.get(own) != self.holder:
             table.exchange((), map(str, take))
             self._meet_rival(signs.get(self._node, {}))
@@ -201,22 +201,13 @@ class CameraLeases:
             "pid": os.getpid(),
             "weight": self._capacity.weight,
             "most": self._capacity.most if self._is_following else 0,
-            "cameras": len(self._rights.cameras),
+            "cameras": self._book.load,
             "asks": sorted(self._book.asks),
             **self._figures(),
             "at": self._clock.now(),
+            "clock_offset_s": clock_offset_s(client, self._clock),
         }
         client.hset(keys.CAPTURE_NODES, self._node, json.dumps(sign))
-
-    def _signs(self, client: redis.Redis) -> dict[str, dict[str, Any]]:
-        """Node → its last sign of life; those of long ago are removed."""
-        found: Any = client.hgetall(keys.CAPTURE_NODES)
-        signs: dict[str, dict[str, Any]] = {name.decode(): json.loads(raw) for name, raw in found.items()}
-        oldest = self._clock.now() - SIGN_FORGOTTEN_AFTER_S
-        forgotten = [name for name, sign in signs.items() if sign.get("at", 0.0) < oldest]
-        if forgotten:
-            client.hdel(keys.CAPTURE_NODES, *forgotten)
-        return signs
 
     def _peers(self, holders: Mapping[str, str], signs: Mapping[str, Mapping[str, Any]]) -> dict[str, Peer]:
         """Other nodes whose name is leased, so that they live by the clock of Redis."""

@@ -100,14 +100,14 @@ class CameraWatcher:
 
     def _read(self, store: CameraStore, camera_id: int, version: int, cameras: dict[int, Camera]) -> None:
         try:
-            cameras[camera_id] = store.get(camera_id)
+            camera = store.get(camera_id)
         except CameraNotFoundError:
             return  # removed just now
-        except UnavailableError:
-            raise
-        except CamrecError as error:
+        if camera.fault is None:
+            cameras[camera_id] = camera
+        else:
             self._unreadable[camera_id] = version
-            log.error("Camera %d cannot be watched: %s", camera_id, error)
+            log.error("Camera %d cannot be watched: %s", camera_id, camera.fault)
 
     def _wait_for_message(self) -> None:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
+from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -18,6 +19,7 @@ from capture.condition import Condition, Figures, State
 from capture.decoder import CorruptError, Decoder
 from capture.drops import Drops
 from capture.motion_gate import MotionGate
+from capture.rates import KEEP
 from capture.reasons import Reason
 from capture.recorder.camera_recorder import CameraRecorder
 from capture.sampler import Sampler
@@ -53,6 +55,13 @@ class FrameSink(Protocol):
         """This frame, already in the frame store, is one that the consumer asked for."""
 
 
+class MotionSink(Protocol):
+    """Hears what the motion gate sees. Nothing here may block."""
+
+    def note(self, camera_id: int, at_s: float, *, moves: bool) -> None:
+        """Somebody looked at that time, in seconds since the epoch, and something moved or did not."""
+
+
 class CameraWorker:
     """Watches one camera at one URL. A camera that gets another URL gets another worker: this one may be blocked."""
 
@@ -65,6 +74,8 @@ class CameraWorker:
         sink: FrameSink,
         drops: Drops,
         recorder: CameraRecorder | None = None,
+        hardware: HWAccel | None = None,
+        motion: MotionSink | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -77,6 +88,8 @@ class CameraWorker:
             sink: who hears of them.
             drops: counters of what is lost.
             recorder: takes the packets.
+            hardware: decodes in place of software.
+            motion: hears when something moves.
             clock: of the machine by default.
             rng: jitter of the waits between tries.
         """
@@ -86,12 +99,14 @@ class CameraWorker:
         self._rates = rates
         self._gate = MotionGate()
         self._store, self._sink, self._drops, self._recorder = store, sink, drops, recorder
+        self._motion, self._hardware = motion, hardware
         self._clock = clock or SystemClock()
         self._backoff = Backoff(rng)
         self._stop = threading.Event()
         self._new_rates: Mapping[str, float] | None = None
         self._first_picture_s: float | None = None
         self._last_picture_s = 0.0
+        self._store_fault: str | None = None
         state = State.CONNECTING if camera.enabled else State.DISABLED
         self.condition = Condition(state, self._clock.now())
         self._thread = threading.Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
@@ -127,8 +142,6 @@ class CameraWorker:
             self._watch()
         except StreamError as error:
             return error.reason, str(error)
-        except UnavailableError as error:
-            return None, str(error)
         except Exception:  # one camera's oddity must not leave it unwatched for ever
             log.exception("The camera's thread failed")
             return Reason.NO_FRAMES, "An internal error ended the stream; see the log."
@@ -150,6 +163,8 @@ class CameraWorker:
         self.condition = Condition(state, self._clock.now(), reason, message)
         if state is State.RETRYING:
             log.warning("Camera %s is %s: %s", self.camera.name, reason or "not watched", message)
+        elif message is not None:
+            log.warning("Camera %s is %s, but not recognised: %s", self.camera.name, state, message)
         else:
             log.info("Camera %s is %s", self.camera.name, state)
 
@@ -183,7 +198,7 @@ class CameraWorker:
             self._recorder.disconnected()
 
     def _play(self, stream: Stream) -> None:
-        decoder = Decoder(stream.video)
+        decoder = Decoder(stream.video, self._hardware)
         stream_clock = StreamClock(paced=stream.is_paced)
         self.figures.codec = stream.video.codec_context.name
         video_index = stream.video.index
@@ -236,7 +251,7 @@ class CameraWorker:
             return
         self._first_picture_s = self._first_picture_s or self._last_picture_s
         self.figures.last_frame_at = at_s
-        self._enter(State.STREAMING)
+        self._enter(State.STREAMING, message=self._store_fault)
         consumers = self._passing(decoder, frame, at_s)
         if consumers or self._gate.shows(at_s):
             self._hand_on(decoder.to_picture(frame), at_s, consumers)
@@ -247,7 +262,9 @@ class CameraWorker:
         if not self.camera.motion_gate:
             self.figures.moving, self.figures.motion_at = False, None
             return due
-        gate.look(decoder.luma(frame), at_s)
+        moves = gate.look(decoder.luma(frame), at_s)
+        if moves is not None and self._motion is not None:
+            self._motion.note(self.camera.id, at_s, moves=moves)
         self.figures.moving, self.figures.motion_at = gate.is_open, gate.motion_at
         passing = gate.passing(due, self._rates, at_s)
         for _ in range(len(due) - len(passing)):
@@ -257,9 +274,14 @@ class CameraWorker:
     def _hand_on(self, pixels: Picture, at_s: float, consumers: list[str]) -> None:
         try:
             ref = self._store.write(self.camera.id, pixels, at_s)
-        except UnavailableError:
+        except UnavailableError as error:  # the stream is sound: it goes on, recorded and kept
             self._drops.count(self.camera.id, "store")
-            raise
+            self._store_fault = str(error)
+            if KEEP in consumers:
+                height, width, _ = pixels.shape
+                self._sink.offer(KEEP, FrameRef(self.camera.id, int(at_s * 1e6), at_s, width, height), pixels)
+            return
+        self._store_fault = None
         figures = self.figures
         figures.sampled += 1
         figures.width, figures.height = ref.width, ref.height

@@ -10,11 +10,13 @@ class Drops:
     """Counters of one process; safe for threads.
 
     Causes: ``superseded`` (a token waits already and now stands for a newer frame), ``queue_full`` (no worker
-    consumes), ``broker_down`` (no Redis), ``corrupt`` (damaged pictures), ``store`` (no room in the frame store),
-    ``still`` (held back since nothing moves, which is no loss). Of kept frames: ``keep_busy`` (the disk is too slow),
-    ``disk_full``, ``disk_low``, ``keep_failed`` (see the log), ``rows_lost`` (the database was away for too long). Of
-    recordings: ``record_busy`` (the disk is too slow), ``record_disk_low``, ``record_disk_full``,
-    ``record_no_key_frame`` (none has come yet), ``record_failed``.
+    consumes), ``broker_down`` (no Redis), ``lease_lapsed`` (no Redis for so long that another node may have the
+    camera), ``corrupt`` (damaged pictures), ``store`` (no room in the frame store, or it is away), ``still`` (held back
+    since nothing moves, which is no loss). Of kept frames: ``keep_busy`` (the disk is too slow), ``disk_full``,
+    ``disk_low``, ``keep_failed`` (see the log), ``rows_lost`` (the database was away for too long), and of motion
+    ``motion_lost`` for the same reason. Of recordings: ``record_busy`` (the disk is too slow), ``record_disk_low``,
+    ``record_disk_full``, ``record_no_key_frame`` (none has come yet), ``record_failed``; ``record_index_late`` (the
+    database was away for too long, the file is found on disk later) is no loss.
     """
 
     def __init__(self) -> None:

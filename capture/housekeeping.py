@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -49,14 +50,21 @@ class Housekeeping:
         self._stopped.set()
 
     def _run(self) -> None:
-        passes, name = 0, FrameStoreName(self._settings)
+        name = FrameStoreName(self._settings)
+        for number in itertools.count():
+            try:
+                self._pass(number, name)
+            except Exception:  # whatever it is: without this thread the disk runs full
+                log.exception("A pass of housekeeping failed; the next one is another try")
+            if self._stopped.wait(EXPIRY_INTERVAL_S):
+                return
+
+    def _pass(self, number: int, name: FrameStoreName) -> None:
         self.frame_store = name.ask()
-        while not self._stopped.wait(EXPIRY_INTERVAL_S):
+        if number:
             self._expire_media()
-            if passes % PASSES_FOR_SWEEP == 0:
-                self._sweep()
-            passes += 1
-            self.frame_store = name.ask()
+        if number % PASSES_FOR_SWEEP == 1:
+            self._sweep()
 
     def _expire_media(self) -> None:
         """Here as well as by the jobs: room for what comes next must not depend on workers."""

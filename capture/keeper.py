@@ -108,7 +108,9 @@ class Keeper:
             return
         with self._lock:
             self._newest[ref.camera_id] = path
-            self._unstored.append(KeptFrame(ref.camera_id, ref.captured_at, path, ref.width, ref.height, len(jpeg)))
+            self._unstored.append(
+                KeptFrame(ref.camera_id, ref.captured_at, path, ref.width, ref.height, len(jpeg), node=self._media.node)
+            )
             lost = self._unstored.popleft() if len(self._unstored) > MAX_WAITING_ROWS else None
         if lost is not None:
             self._drops.count(lost.camera_id, "rows_lost")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from capture.assignment import Capacity, assign
 from capture.node_memory import Remembered
+from core.assignment import Capacity, assign
 from core.clock import Clock
 
 LIFETIME_S = 8.0
@@ -59,6 +59,11 @@ class LeaseBook:
         return Rights(frozenset(self._held), self._valid_until_s)
 
     @property
+    def load(self) -> int:
+        """How many enabled cameras are held: those that `Capacity.most` counts."""
+        return len(self._held & self._enabled)
+
+    @property
     def known(self) -> Remembered:
         """What to remember over a restart."""
         return Remembered(frozenset(self._held), self._is_alone)
@@ -108,7 +113,10 @@ class LeaseBook:
         self._valid_until_s = asked_s + LIFETIME_S
         if is_back and not self._is_alone:
             self._patient_until_s = now_s + PATIENCE_S
-        self._is_alone = not peers
+        if peers:
+            self._is_alone = False
+        elif now_s >= self._patient_until_s:  # before, the others may only not have come back yet
+            self._is_alone = True
         self._held = {c for c in self._held if holders.get(c) == self._node}
         self._ending_until_s = {c: s for c, s in self._ending_until_s.items() if holders.get(c) == self._node}
         plan = self._plan({self._node: self._capacity} | {n: peer.capacity for n, peer in peers.items()}, holders)
@@ -146,7 +154,7 @@ class LeaseBook:
     def _orphans(self, free: Iterable[int], planned: int, now_s: float) -> set[int]:
         orphans = sorted(c for c in free if now_s - self._free_since_s[c] >= ORPHANED_AFTER_S)
         if self._capacity.most is not None:
-            room = self._capacity.most - len(self._held & self._enabled) - planned
+            room = self._capacity.most - self.load - planned
             orphans = orphans[: max(0, room)]
         return set(orphans)
 

@@ -11,12 +11,15 @@ from typing import Any
 from capture.backoff import Backoff
 from capture.camera_leases import CameraLeases
 from capture.camera_watcher import CameraWatcher
+from capture.hardware import find_hardware
 from capture.housekeeping import Housekeeping
 from capture.lease_book import Rights
-from capture.node_memory import NodeMemory
+from capture.node_memory import NodeMemory, at_first
 from capture.placement import Placement
 from capture.shard import FIRST_SHARD, Assign, Remove
 from capture.shard_process import ShardProcess
+from core.background import Background
+from core.clock import SystemClock
 from core.errors import CamrecError
 from core.process_load import process_load
 from core.redis_client import connect_redis
@@ -35,6 +38,7 @@ REDIS_TIMEOUT_S = 2.0
 LOCK_TIMEOUT_S = 10.0
 """A former capture of this data folder may still be ending."""
 RELEASE_TIMEOUT_S = 2.0
+MACHINE_INTERVAL_S = 2.0
 _TICK_S = 0.2
 
 
@@ -50,8 +54,9 @@ class CaptureNode:
             lambda: connect_redis(settings, REDIS_TIMEOUT_S),
         )
         self._placement = Placement(settings.cameras_per_shard)
-        self._memory = NodeMemory(settings.run_dir)
+        self._memory = NodeMemory(settings.run_dir, at_first(settings))
         self._holder = ""
+        self._hardware: str | None = None
         self._existing: Mapping[int, Camera] = {}
         self._cameras: Mapping[int, Camera] = {}
         """Those that are captured here."""
@@ -63,6 +68,7 @@ class CaptureNode:
         self._restarts = 0
         self._stopped = threading.Event()
         self._housekeeping = Housekeeping(settings, self._database, self._watcher.camera_ids)
+        self._machine = Background(self._look_at_machine, MACHINE_INTERVAL_S, SystemClock())
 
     def request_stop(self) -> None:
         """Have `run` return soon; safe in a signal handler."""
@@ -80,6 +86,7 @@ class CaptureNode:
             self._settings, self._memory, lambda: connect_redis(self._settings, REDIS_TIMEOUT_S), self._figures
         )
         self._holder = leases.holder
+        self._hardware = find_hardware(self._settings.hwdevice)
         self._start(FIRST_SHARD)
         self._watcher.start()
         leases.start()
@@ -142,7 +149,7 @@ class CaptureNode:
 
     def _start(self, number: int) -> None:
         self._restarts_s.pop(number, None)
-        shard = self._shards[number] = ShardProcess(number, self._settings, self._holder)
+        shard = self._shards[number] = ShardProcess(number, self._settings, self._holder, self._hardware)
         for camera_id in self._placement.cameras_of(number):
             if camera_id in self._cameras:
                 shard.send(Assign(self._cameras[camera_id]))
@@ -183,11 +190,17 @@ class CaptureNode:
         return ended
 
     def _figures(self) -> dict[str, Any]:
-        """For the sign of life."""
+        """For the sign of life; never waits."""
         return {
             "shards": len(self._shards),
             "shard_restarts": self._restarts,
             "frame_store": self._housekeeping.frame_store,
+            **(self._machine.newest() or {}),
+        }
+
+    def _look_at_machine(self) -> dict[str, Any]:
+        """A disk that hangs keeps whoever looks at it waiting."""
+        return {
             "load": process_load(with_children=True),
             "disk": disk_figures(self._settings.media_dir, self._settings.min_free),
         }

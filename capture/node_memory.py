@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.errors import CamrecError
+from core.settings import Settings
+from storage.database import is_postgres
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +26,27 @@ class Remembered:
     cameras: frozenset[int] = frozenset()
     """That it held."""
     is_alone: bool = True
-    """No other node lived."""
+    """No other node lived, nor could one have come since."""
+
+
+def at_first(settings: Settings) -> Remembered:
+    """Of a node without a memory: SQLite is one machine's; with PostgreSQL there may be others, known to Redis alone.
+
+    Raises:
+        BadSettingError: CAMREC_DATABASE_URL is not one that can be used.
+    """
+    return Remembered(is_alone=not is_postgres(settings))
 
 
 class NodeMemory:
     """A file in the run folder, locked as long as this process lives: the kernel frees it, even after kill -9."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, first: Remembered) -> None:
+        """``first``: what is known where nothing is remembered."""
         self._path = run_dir / "capture.json"
         self._lock: IO[str] | None = None
         self._mark = ""
-        self._remembered = Remembered()
+        self._remembered = first
 
     def lock(self) -> bool:
         """Become the folder's only capture node, and read what the last one has left; False: another one runs.
@@ -54,7 +66,7 @@ class NodeMemory:
             return False
         self._lock = lock
         if not self._read():
-            self._mark, self._remembered = secrets.token_hex(8), Remembered()
+            self._mark = secrets.token_hex(8)
             self._try_to_write()
         return True
 
@@ -81,8 +93,8 @@ class NodeMemory:
     def _read(self) -> bool:
         try:
             said: dict[str, Any] = json.loads(self._path.read_text())
-            self._mark = str(said["mark"])
-            self._remembered = Remembered(frozenset(map(int, said["cameras"])), bool(said["is_alone"]))
+            remembered = Remembered(frozenset(map(int, said["cameras"])), bool(said["is_alone"]))
+            self._mark, self._remembered = str(said["mark"]), remembered
         except FileNotFoundError:
             return False
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -18,7 +18,7 @@ from capture.condition import Figures, State
 from capture.disk_guard import DiskGuard
 from capture.dispatcher import Dispatcher
 from capture.drops import Drops
-from capture.hardware import find_hardware
+from capture.hardware import accelerator
 from capture.keeper import Keeper
 from capture.motion_log import MotionLog
 from capture.publisher import SOCKET_TIMEOUT_S, Publisher
@@ -121,6 +121,7 @@ class Shard:
         holder: str,
         ended: Callable[[int], None] = lambda _: None,
         *,
+        hardware: str | None = None,
         mends_all: bool = False,
     ) -> None:
         """Nothing runs before `start`.
@@ -129,12 +130,13 @@ class Shard:
             settings: of this machine.
             holder: of the cameras' leases.
             ended: is told of cameras that were removed and whose streams have ended.
+            hardware: decodes in place of software; see `accelerator`.
             mends_all: see `Recorder`.
         """
         self._settings, self._told_ended = settings, ended
         self._leased_until_s = float("-inf")
         self._drops = Drops()
-        self._hardware = find_hardware(settings.hwdevice)
+        self._hardware = None if hardware is None else accelerator(hardware)
         self._tracing = Tracing(settings, "capture")
         self._store = _FrameWriter(settings, self._tracing)
         self._clips = ClipFeeder(self._store)
@@ -273,7 +275,7 @@ def _source(camera: Camera) -> tuple[str, bool, bool, bool]:
     return camera.analysed_url, camera.detect_url is None, camera.tls_verify, camera.enabled
 
 
-def run_shard(number: int, settings: Settings, holder: str, control: Connection) -> None:
+def run_shard(number: int, settings: Settings, holder: str, hardware: str | None, control: Connection) -> None:
     """Main function of a shard's process. It ends when ``control`` closes, on SIGTERM, and with its parent."""
     stopped = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the node ends its shards in order
@@ -282,7 +284,13 @@ def run_shard(number: int, settings: Settings, holder: str, control: Connection)
     share_arenas()
     setup_logging(f"capture.{number}", settings)
     silence_ffmpeg()
-    shard = Shard(settings, holder, lambda camera_id: control.send(Ended(camera_id)), mends_all=number == FIRST_SHARD)
+    shard = Shard(
+        settings,
+        holder,
+        lambda camera_id: control.send(Ended(camera_id)),
+        hardware=hardware,
+        mends_all=number == FIRST_SHARD,
+    )
     shard.start()
     try:
         while not stopped.is_set():

@@ -15,7 +15,7 @@ from core.settings import Settings
 class ShardProcess:
     """Starts a shard and talks to it. Cameras, credentials and all, go through a pipe that only the two have."""
 
-    def __init__(self, number: int, settings: Settings, holder: str) -> None:
+    def __init__(self, number: int, settings: Settings, holder: str, hardware: str | None) -> None:
         """Start it.
 
         Must be called in the node's main thread: Linux ends the child with the *thread* that started it.
@@ -26,7 +26,7 @@ class ShardProcess:
         theirs: Connection
         theirs, self._control = context.Pipe()
         self._process = context.Process(
-            target=run_shard, args=(number, settings, holder, theirs), name=f"capture-{number}", daemon=True
+            target=run_shard, args=(number, settings, holder, hardware, theirs), name=f"capture-{number}", daemon=True
         )
         self._process.start()
         self._is_joined = False

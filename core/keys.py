@@ -60,6 +60,10 @@ WORKERS = "camrec:workers"
 """Hash worker name → JSON of its last sign of life (queues, models, device)."""
 
 
+EVENT_WORKERS = "camrec:event-workers"
+"""Sorted set of JSON ``[worker, shards]``; the score is until when it lives, in ms of Redis's clock."""
+
+
 def token(recognition: str, camera_id: int) -> str:
     """Set while a token of this camera (or, for ``events``, shard) waits in the recognition's queue."""
     return f"camrec:token:{recognition}:{camera_id}"

@@ -9,6 +9,7 @@ import socket
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import BadSettingError, UnavailableError
 
 PREFIX = "CAMREC_"
+_REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 ENV_FILE = ".env"
 FILE_SUFFIX = "_FILE"
 TRACING_PACKAGE = "opentelemetry-exporter-otlp-proto-http"
@@ -148,6 +150,22 @@ class Settings(BaseSettings):
     instances: int | None = Field(
         None, ge=1, le=64, description="batches run at once; unset: one for each CPU core, 2 on a GPU"
     )
+
+    @field_validator("redis_url", "frames_redis_url")
+    @classmethod
+    def _is_url_of_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                parts = urlsplit(value.get_secret_value())
+                is_url = parts.scheme in _REDIS_SCHEMES and parts.port != 0
+            except ValueError:  # its text may quote a part of the password
+                is_url = False
+            if not is_url:
+                raise ValueError(
+                    "redis://HOST:6379/0 is expected, with a colon, the password (special characters "
+                    "percent-encoded) and @ before HOST where there is one"
+                )
+        return value
 
     @field_validator("otlp_endpoint")
     @classmethod

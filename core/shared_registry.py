@@ -34,6 +34,8 @@ class SharedRegistry(CollectorRegistry):
     def flush(self, client: redis.Redis) -> None:
         """Add what was counted since the last time; all of it in one transaction, or nothing.
 
+        What is new is told with its 0, too: Prometheus sees no increase from a figure that it has never seen.
+
         Raises:
             redis.RedisError: Redis cannot be reached. The next time adds it.
         """
@@ -41,7 +43,8 @@ class SharedRegistry(CollectorRegistry):
             counted = dict(self._counted())
             pipeline = client.pipeline(transaction=True)
             for field, value in counted.items():
-                if amount := value - self._sent.get(field, 0.0):
+                amount = value - self._sent.get(field, 0.0)
+                if amount or field not in self._sent:
                     pipeline.hincrbyfloat(keys.FIGURES, field, amount)
             if len(pipeline):
                 pipeline.execute()

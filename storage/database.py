@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,19 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.errors import BadSettingError, UnavailableError
+from core.figures import DATABASE_ERRORS, DATABASE_SECONDS
 from core.redact import redact
 from core.settings import Settings
 
 SQLITE_BUSY_TIMEOUT_S = 5.0
+POOL_TIMEOUT_S = 10.0
+"""For a connection, while all are in use."""
 _WRITES = "camrec_writes"
 _MIGRATION_LOCK = 0x63616D72  # any number that is ours: PostgreSQL's advisory locks are numbered
 
@@ -54,13 +59,19 @@ class Database:
 
     @contextmanager
     def _session(self, writes: bool) -> Iterator[Session]:
+        operation, started_s = "write" if writes else "read", time.monotonic()
         try:
             with self._sessions() as session:
                 session.connection(execution_options={_WRITES: writes})
                 yield session
+            DATABASE_SECONDS.labels(operation).observe(time.monotonic() - started_s)
         except (OperationalError, InterfaceError) as error:
+            DATABASE_ERRORS.labels(operation).inc()
             # str(error) would carry the statement's parameters, which may be secrets.
             raise UnavailableError(f"The database cannot be used now: {redact(str(error.orig)).strip()}") from error
+        except PoolTimeoutError as error:
+            DATABASE_ERRORS.labels(operation).inc()
+            raise UnavailableError("The database cannot be used now: all connections to it are in use.") from error
 
     def migrate(self) -> None:
         """Bring the schema to the newest version; several processes may call it at once."""
@@ -100,28 +111,49 @@ def _make_folder(folder: Path) -> None:
         raise UnavailableError(f"The folder {folder} cannot be made: {error.strerror}.") from error
 
 
-def _make_engine(settings: Settings) -> Engine:
+def database_url(settings: Settings) -> URL:
+    """Where the database is, with the driver that is used.
+
+    Raises:
+        BadSettingError: CAMREC_DATABASE_URL is not one that can be used.
+    """
     try:
         url = make_url(settings.resolve_database_url())
         if url.drivername in {"postgres", "postgresql"}:
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
+        return url
     except (ArgumentError, ImportError, ValueError):
         # What SQLAlchemy says may quote a part of the password.
         raise BadSettingError(
             "CAMREC_DATABASE_URL is not one that can be used: postgresql://HOST:5432/NAME is expected, with user, "
             "colon, password (special characters percent-encoded) and @ before HOST; unset, SQLite is used."
         ) from None
+
+
+def is_postgres(settings: Settings) -> bool:
+    """Whether the database is PostgreSQL; else it is SQLite."""
+    return database_url(settings).get_backend_name() == "postgresql"
+
+
+def _make_engine(settings: Settings) -> Engine:
+    url = database_url(settings)
+    pool: dict[str, Any] = {
+        "pool_size": 10,
+        "max_overflow": 20,
+        "pool_timeout": POOL_TIMEOUT_S,
+        "hide_parameters": True,
+    }
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+        from storage.postgres import make_postgres_engine  # its driver takes memory that SQLite does not need
+
+        return make_postgres_engine(url, **pool)
     if url.database:
         _make_folder(Path(url.database).parent)
     engine = create_engine(
         url,
         connect_args={"timeout": SQLITE_BUSY_TIMEOUT_S, "check_same_thread": False},
-        pool_size=10,
-        max_overflow=20,
-        hide_parameters=True,
+        **pool,
     )
 
     @event.listens_for(engine, "connect")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from storage.fragments import Fragment, Header, fragments_from, read_header
 from storage.segment_files import (
+    SEGMENT_NAME,
     BrokenSegmentError,
     hour_folder,
     open_folder,
@@ -29,7 +29,6 @@ LIVE = "live"
 _LONGEST_FILE_S = 10.0
 """Files that began so long before the window may reach into it; of longer ones only the end is left out."""
 _MAX_STEP_S = 0.25
-_NAME = re.compile(r"\d{8}-\d{6}-\d{3}")
 
 
 class Part(NamedTuple):
@@ -67,7 +66,7 @@ class _File:
 
 def live_segment_file(media: Path, camera_id: int, name: str) -> Path | None:
     """Where a file of that name lies now, whether it still grows or is whole; None where it is gone or no such name."""
-    if not _NAME.fullmatch(name):
+    if not SEGMENT_NAME.fullmatch(name):
         return None
     path = f"{open_folder(camera_id)}/{name}.mp4"
     places = [media / path, media / whole_segment_path(path)]  # it goes from the first to the second, never back

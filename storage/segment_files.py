@@ -7,8 +7,10 @@ pictures. Up to any whole fragment it is a playable file, so what a crash leaves
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +30,8 @@ STALE_S = 10.0
 """An open file that nobody has written to for so long, and that nobody locks, is what a crash left."""
 _OPEN = "open"
 _OPEN_NAME = "%Y%m%d-%H%M%S"
+SEGMENT_NAME = re.compile(r"\d{8}-\d{6}-\d{3}(-[0-9a-f]{4})?")
+"""See `segment_name`. Those of earlier releases have no mark."""
 
 
 class BrokenSegmentError(CamrecError):
@@ -72,15 +76,27 @@ def open_folder(camera_id: int) -> str:
     return f"{camera_folder(camera_id)}/{_OPEN}"
 
 
-def open_segment_path(camera_id: int, started_at: float) -> str:
-    """Where a segment grows: ``recordings/<camera>/open/YYYYMMDD-HHMMSS-mmm.mp4``, UTC."""
+def node_mark(node: str) -> str:
+    """Of a machine, in the names of what it records: two may record a camera at once, and cut at the same key frame."""
+    return hashlib.sha256(node.encode()).hexdigest()[:4]
+
+
+def open_segment_path(camera_id: int, started_at: float, node: str | None = None) -> str:
+    """Where a segment grows: ``recordings/<camera>/open/YYYYMMDD-HHMMSS-mmm-<mark>.mp4``, UTC.
+
+    Args:
+        camera_id: whose it is.
+        started_at: seconds since the epoch.
+        node: that records it; None: the least name of that time.
+    """
     milliseconds = round(started_at * 1000)
     at = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{open_folder(camera_id)}/{at:{_OPEN_NAME}}-{milliseconds % 1000:03d}.mp4"
+    mark = "" if node is None else f"-{node_mark(node)}"
+    return f"{open_folder(camera_id)}/{at:{_OPEN_NAME}}-{milliseconds % 1000:03d}{mark}.mp4"
 
 
 def whole_segment_path(open_path: str) -> str:
-    """Where it goes when it is whole: ``recordings/<camera>/YYYYMMDD/HH/MMSS-mmm.mp4``.
+    """Where it goes when it is whole: ``recordings/<camera>/YYYYMMDD/HH/MMSS-mmm-<mark>.mp4``.
 
     Raises:
         BrokenSegmentError: a file in the folder has another name.
@@ -93,7 +109,7 @@ def whole_segment_path(open_path: str) -> str:
 
 
 def segment_name(path: str) -> str:
-    """From either of its paths: what a segment is called all its life, ``YYYYMMDD-HHMMSS-mmm``."""
+    """From either of its paths: what a segment is called all its life, ``YYYYMMDD-HHMMSS-mmm-<mark>``."""
     folder, day_or_hour, name = path.removesuffix(".mp4").rsplit("/", 2)
     return name if day_or_hour == _OPEN else f"{folder[-8:]}-{day_or_hour}{name}"
 
@@ -105,7 +121,7 @@ def hour_folder(at_s: float) -> str:
 
 def _split_name(open_path: str) -> tuple[str, str]:
     day, name = open_path.rsplit("/", 1)[1].split("-", 1)
-    if not (len(day) == 8 and day.isdigit() and len(name) == 14 and name[:6].isdigit() and name.endswith(".mp4")):
+    if not SEGMENT_NAME.fullmatch(f"{day}-{name.removesuffix('.mp4')}") or not name.endswith(".mp4"):
         raise ValueError(open_path)
     return day, name
 

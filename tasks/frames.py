@@ -22,7 +22,7 @@ from core.tracing import Tracing
 from core.types import Clip, Detection, Frame, Observation, Picture
 from inference.batcher import Batcher, QueueFullError
 from inference.catalogue import ModelStore
-from inference.gpu import gpu_of
+from inference.gpu import DeviceError, gpu_of
 from inference.model_runs import noted_runs
 from inference.recognisers import Recogniser, build_recogniser, models_state
 from storage.database import Database
@@ -40,7 +40,7 @@ from tasks.recogniser_in_use import ModelsWatch, RecogniserInUse
 log = logging.getLogger(__name__)
 
 RESULT_TIMEOUT_S = 30.0
-"""A model that runs longer than this on one batch hangs; the task fails and the frame counts as lost."""
+"""A model that runs longer than this on one batch hangs; the frame counts as lost, and a GPU as failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class FrameService:
         self._tokens = Tokens(client)
         self._log = ObservationLog(client)
         self._clock = SystemClock()
-        self._guard = DeviceGuard()
+        self._guard, self._gpu = DeviceGuard(), settings.gpu
         self._newest_seq: dict[int, int] = {}
         self._seq_lock = threading.Lock()
         self.recognisers = CameraRecognisers(
@@ -128,6 +128,8 @@ class FrameService:
             try:
                 seen = future.result(timeout=RESULT_TIMEOUT_S)
             except Exception as error:  # noqa: BLE001  # one camera's failure must not cost the others their frames
+                if not future.done() and self._gpu is not None:
+                    self._guard.failed(DeviceError(f"GPU {self._gpu} gave nothing back for {RESULT_TIMEOUT_S:g} s."))
                 self._fail([camera_id], error)
                 continue
             if seen is not None:

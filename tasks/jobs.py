@@ -58,6 +58,7 @@ def expire(settings: Settings, database: Database, now: float) -> dict[str, int]
     one_pass = RetentionPass(settings, database, media, settings.node)
     removed = {"events": one_pass.expire_events(now), "motion": one_pass.expire_motion(now), "sightings": 0}
     removed |= one_pass.run(now)
+    removed["orphans"] = one_pass.remove_orphans(now)
     identities = IdentityStore(database)
     while clock.monotonic() < end:
         sightings, files = identities.expire(now - settings.reid_days * _DAY_S, EXPIRE_BATCH)

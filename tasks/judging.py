@@ -97,6 +97,8 @@ class ShardJudge:
     def __init__(self, shard: int, holder: str, epoch: int, tools: JudgingTools) -> None:
         self.shard = shard
         self.epoch = epoch
+        self.is_leaving = False
+        """The shard is to be another worker's: nothing more is begun after the checkpoint at hand."""
         self._holder = holder
         self._tools = tools
         self._log = ObservationLog(tools.client)
@@ -108,6 +110,11 @@ class ShardJudge:
         self._ahead = True
         self._forgotten_are_closed = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is at work since the last checkpoint."""
+        return self._lock.locked()
+
     def judge_waiting(self, now: float) -> None:
         """Judge all observations that wait.
 
@@ -117,8 +124,10 @@ class ShardJudge:
                 from the checkpoint, to the same events.
         """
         with self._from_checkpoint():
+            if self.is_leaving:
+                return
             self._log.clear_token(self.shard)
-            while batch := self._log.read(self.shard, self._position, BATCH):
+            while not self.is_leaving and (batch := self._log.read(self.shard, self._position, BATCH)):
                 touched = {name for waiting in batch if (name := self._judge(waiting, now))}
                 self._save(touched, batch[-1].position)
 
@@ -129,7 +138,7 @@ class ShardJudge:
             ShardLostError, UnavailableError: as `judge_waiting`.
         """
         with self._from_checkpoint():
-            if self._log.waiting(self.shard):
+            if self.is_leaving or self._log.waiting(self.shard):
                 return  # the time of now is not yet the time of the judgement
             self._close_forgotten()
             touched = set()

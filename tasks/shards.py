@@ -17,11 +17,12 @@ from core.lease import Lease
 from core.recognitions import events_queue
 from core.redis_client import connect_redis
 from core.settings import Settings
+from core.tracing import Tracing
 from storage.backup.redis_state import load_redis_state
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
-from storage.frames.store import FrameStore
+from storage.frames.store import open_frame_store
 from storage.media import Media
 from storage.plate_lists import PlateListStore
 from storage.secrets import Secrets
@@ -29,6 +30,7 @@ from tasks.camera_settings import CameraSettings
 from tasks.judging import JudgingTools, ShardJudge, ShardLostError
 from tasks.plate_lists import CurrentPlateLists
 from tasks.reid import gallery_matcher
+from tasks.shard_shares import ShardShares
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class ShardKeeper:
         self._leases = {
             shard: Lease(tools.client, f"events.{shard}", self._holder, LEASE_LIFETIME_S) for shard in self._shards
         }
+        self._shares = ShardShares(tools.client, self._holder, self._shards, LEASE_LIFETIME_S)
         self._judges: dict[int, ShardJudge] = {}
         self._consumer: Any = None
         self._consuming: set[int] = set()
@@ -75,11 +78,13 @@ class ShardKeeper:
         self._stop.set()
         for thread in self._threads:
             thread.join(2 * ROUND_S)
-        for shard in list(self._judges):
-            try:
+        try:
+            self._shares.leave()
+            for shard in list(self._judges):
                 self._leases[shard].release()
-            except redis.RedisError as error:
-                log.debug("lease of shard %d not released: %s", shard, error)
+        except redis.RedisError as error:
+            log.debug("leases of shards not released: %s", error)
+        self._tools.tracing.close()
 
     def on_consumer_start(self, consumer: Any) -> None:
         """At each (re)connection, before the worker takes messages: consume nothing until a lease is held."""
@@ -112,15 +117,30 @@ class ShardKeeper:
             self._stop.wait(ROUND_S)
 
     def _renew(self) -> None:
-        for shard, lease in self._leases.items():
-            epoch = lease.acquire()
-            judge = self._judges.get(shard)
-            if epoch is None:
-                if judge is not None:
-                    self._lose(shard)
-            elif judge is None or judge.epoch != epoch:
-                self._judges[shard] = ShardJudge(shard, self._holder, epoch, self._tools)
-                log.info("shard %d held, epoch %d", shard, epoch)
+        for shard in list(self._judges):
+            self._acquire(shard)  # before the plan is made: what is held while Redis was away is not free
+        mine = self._shares.plan()
+        for shard, judge in list(self._judges.items()):
+            judge.is_leaving = shard not in mine
+            if judge.is_leaving and not judge.is_busy:
+                self._hand_over(shard)
+        for shard in sorted(mine - self._judges.keys()):
+            self._acquire(shard)
+
+    def _acquire(self, shard: int) -> None:
+        epoch, judge = self._leases[shard].acquire(), self._judges.get(shard)
+        if epoch is None:
+            if judge is not None:
+                self._lose(shard)
+        elif judge is None or judge.epoch != epoch:
+            self._judges[shard] = ShardJudge(shard, self._holder, epoch, self._tools)
+            log.info("shard %d held, epoch %d", shard, epoch)
+
+    def _hand_over(self, shard: int) -> None:
+        """Give a shard up between two checkpoints: its next worker goes on from the newest."""
+        self._judges.pop(shard, None)
+        self._leases[shard].release()
+        log.info("shard %d handed over to another worker", shard)
 
     def _lose(self, shard: int) -> None:
         log.warning("shard %d lost to another worker", shard)
@@ -179,10 +199,11 @@ def start(settings: Settings, worker: Any, queues: Sequence[str]) -> None:
     _go_on_from_backup(settings, client)
     tools = JudgingTools(
         client=client,
-        cameras=CameraSettings(CameraStore(database, Secrets(settings.data))),
+        cameras=CameraSettings(CameraStore(database, Secrets.of(settings))),
         events=EventStore(database),
-        evidence=FrameStore(settings).evidence,
-        media=Media(settings.media_dir),
+        evidence=open_frame_store(settings).evidence,
+        media=Media(settings.media_dir, settings.node),
+        tracing=Tracing(settings, "judge"),
         matchers={"plates": plate_lists, "reid": gallery_matcher(settings, database)},
     )
     _keeper = ShardKeeper(settings.node, queues, tools, [plate_lists.refresh])

@@ -10,9 +10,8 @@ from contextlib import ExitStack
 from flask import Flask, Response, g, request
 
 from app.api.services import services
+from app.http_server import REQUEST_ID
 from core.log import log_context
-
-REQUEST_ID = "X-Request-ID"
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

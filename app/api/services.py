@@ -15,6 +15,7 @@ from app.api.health.monitor import HealthMonitor
 from app.api.jobs_link import JobsLink
 from app.api.metrics.requests import RequestFigures
 from app.api.person_look import PersonLook
+from app.api.playback.elsewhere import LiveElsewhere
 from app.api.playback.live import LiveWindows
 from app.api.redis_link import RedisLink
 from app.api.streams import StreamPool
@@ -26,11 +27,12 @@ from storage.clips.events import EventClips
 from storage.clips.store import ClipStore
 from storage.database import Database
 from storage.events import EventStore
-from storage.frames.store import FrameStore
+from storage.frames.store import FrameStore, open_frame_store
 from storage.identities import IdentityStore
 from storage.kept_frames import KeptFrameStore
 from storage.media import Media
-from storage.objects.store import ObjectStore
+from storage.motion_spans import MotionSpanStore
+from storage.open_media import open_media
 from storage.plate_lists import PlateListStore
 from storage.retention.locks import KeepLockStore
 from storage.retention.rules import RetentionRuleStore
@@ -61,7 +63,9 @@ class Services:
     persons: PersonLook
     kept_frames: KeptFrameStore
     segments: SegmentStore
+    motion: MotionSpanStore
     live: LiveWindows
+    live_elsewhere: LiveElsewhere
     clips: ClipStore
     event_clips: EventClips
     keep_locks: KeepLockStore
@@ -94,7 +98,7 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
         UnavailableError: the folder of the frame store cannot be used.
     """
     clock = clock or SystemClock()
-    database, secrets, redis_link = Database(settings), Secrets(settings.data), RedisLink(settings)
+    database, secrets, redis_link = Database(settings), Secrets.of(settings), RedisLink(settings)
     users, metrics = UserStore(database), CollectorRegistry()
     cameras, segments, clips = CameraStore(database, secrets), SegmentStore(database), ClipStore(database, clock.now)
     return Services(
@@ -112,14 +116,16 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
         persons=PersonLook(settings),
         kept_frames=KeptFrameStore(database),
         segments=segments,
+        motion=MotionSpanStore(database),
         live=LiveWindows(clock),
+        live_elsewhere=LiveElsewhere.of(settings, secrets, clock),
         clips=clips,
         event_clips=EventClips(database, clips, segments, cameras),
         keep_locks=KeepLockStore(database),
         retention_rules=RetentionRuleStore(database),
         jobs=JobsLink(settings),
-        media=Media(settings.media_dir, ObjectStore.of(settings)),
-        frames=FrameStore(settings),
+        media=open_media(settings, secrets, clock),
+        frames=open_frame_store(settings),
         redis_link=redis_link,
         authenticator=Authenticator(users, secrets, settings, clock),
         streams=StreamPool(settings.api_streams, clock),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import time
 
 import click
 import redis
@@ -36,6 +35,6 @@ def alive(what: str) -> None:
 def _names(what: str, settings: Settings) -> list[str]:
     client = connect_redis(settings, TIMEOUT_S)
     if what == "capture":
-        return [name for name in signs_of_life(client, keys.CAPTURE_NODES, time.time()) if name == settings.node]
-    workers = signs_of_life(client, keys.WORKERS, time.time())
+        return [name for name in signs_of_life(client, keys.CAPTURE_NODES) if name == settings.node]
+    workers = signs_of_life(client, keys.WORKERS)
     return [name for name, sign in workers.items() if sign.get("host") == socket.gethostname()]

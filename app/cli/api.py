@@ -12,7 +12,7 @@ from app.ports import check_port_is_free
 from core.log import setup_logging
 from core.settings import Settings
 from storage.database import Database
-from storage.frames.store import FrameStore
+from storage.frames.store import open_frame_store
 from storage.users import UserStore
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def api(host: str | None, port: int | None) -> None:
     settings = settings_with(host=host, port=port)
     setup_logging("api", settings)
     check_port_is_free(settings.host, settings.port)
-    FrameStore(settings)
+    open_frame_store(settings).close()
     _prepare_database(settings)
     from app.api.server import Server
 

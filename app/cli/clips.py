@@ -63,7 +63,7 @@ def _own_key() -> bytes:
     settings = get_settings()
     if not (settings.data / "secret.key").exists():
         raise CamrecError(f"There is no installation at {settings.data}: give the signer's key with --key.")
-    return public_bytes(Secrets(settings.data).signing_key())
+    return public_bytes(Secrets.of(settings).signing_key())
 
 
 def _read(manifest: Path) -> bytes:

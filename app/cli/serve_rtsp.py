@@ -39,7 +39,8 @@ class _Credentials(click.ParamType[tuple[str, str]]):
 def serve_rtsp(files: tuple[Path, ...], port: int, host: str, auth: tuple[str, str] | None, copies: int) -> None:
     """Play H.264 or H.265 files in a loop as RTSP cameras at rtsp://HOST:PORT/<file stem>, until stopped.
 
-    The URLs are printed one per line. Cameras of one file start at different places of it. Sound is left out.
+    The URLs are printed one per line. Cameras of one file start at different places of it.
+    AAC, Opus and G.711 are heard, other sound is left out.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

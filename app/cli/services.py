@@ -31,6 +31,7 @@ class Services:
     """The stores of this installation."""
 
     settings: Settings
+    database: Database
     cameras: CameraStore
     users: UserStore
     media: Media
@@ -74,9 +75,10 @@ def open_services() -> Iterator[Services]:
         database.migrate()
         yield Services(
             settings=settings,
-            cameras=CameraStore(database, Secrets(settings.data)),
+            database=database,
+            cameras=CameraStore(database, Secrets.of(settings)),
             users=UserStore(database),
-            media=Media(settings.media_dir),
+            media=Media(settings.media_dir, settings.node),
         )
     finally:
         database.close()

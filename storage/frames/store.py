@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from core.errors import UnavailableError
+from core.errors import CamrecError
 from core.recognitions import ClipShape
 from core.settings import Settings
 from core.types import Clip, Frame, FrameRef, JpegFrame, Picture
@@ -121,7 +121,7 @@ class FrameStoreName:
         try:
             self._store = self._store or open_frame_store(self._settings)
             return self._store.identity()
-        except (UnavailableError, OSError) as error:
+        except (CamrecError, OSError) as error:
             log.debug("the frame store has no name now: %s", error)
             return None
 

@@ -1,7 +1,7 @@
 """Tables. Times are seconds since the epoch (UTC); ids of deleted cameras are never used again."""
 
 from storage.models.base import Base
-from storage.models.cameras import CameraRow, RecognitionRow, UserRow, ZoneRow
+from storage.models.cameras import CameraRow, PurgedCameraRow, RecognitionRow, UserRow, ZoneRow
 from storage.models.events import (
     EventRow,
     IdentityRow,
@@ -37,6 +37,7 @@ __all__ = [
     "MotionSpanRow",
     "PlateListEntryRow",
     "PlateListRow",
+    "PurgedCameraRow",
     "RecognitionRow",
     "ReidThresholdsRow",
     "RetentionRuleRow",

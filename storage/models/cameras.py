@@ -52,6 +52,15 @@ class CameraRow(Base):
     zones: Mapped[list[ZoneRow]] = relationship(cascade="all, delete-orphan", lazy="selectin", order_by="ZoneRow.id")
 
 
+class PurgedCameraRow(Base):
+    """A camera that was removed with all that it had left behind; one of its id may be there again."""
+
+    __tablename__ = "purged_cameras"
+
+    camera_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    purged_at: Mapped[float]
+
+
 class RecognitionRow(Base):
     """A recognition that a camera has."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base, BigId, Node
+
+_GOES_ON = text("ended_at IS NULL")
 
 
 class EventRow(Base):
@@ -20,6 +22,7 @@ class EventRow(Base):
         Index("ix_events_recognition_time", "recognition", "started_at", "id"),
         Index("ix_events_kind_time", "kind", "started_at", "id"),
         Index("ix_events_changed", "changed_at", "id"),
+        Index("ix_events_open", "camera_id", "started_at", sqlite_where=_GOES_ON, postgresql_where=_GOES_ON),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)

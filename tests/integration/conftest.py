@@ -11,6 +11,8 @@ import pytest
 import redis
 
 from core.settings import Settings, get_settings
+from tests.support.machines import Machines
+from tests.support.processes import children
 from tests.support.redis_process import RedisProcess
 
 
@@ -58,3 +60,14 @@ def settings(tmp_path: Path, redis_url: str, frame_dir: Path, monkeypatch: pytes
     get_settings.cache_clear()
     yield get_settings()
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def machines(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
+    monkeypatch.setenv("CAMREC_NODE", "a")
+    get_settings.cache_clear()
+    with children(tmp_path) as processes:
+        made = Machines(get_settings(), tmp_path, processes)
+        yield made
+        made.end()
+        made.database.close()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,8 +20,9 @@ from app.demo.footage import numbered_frames, write_video
 from app.demo.rtsp import RtspServer
 from core import keys
 from core.settings import Settings, get_settings
-from storage.camera import CameraRecognition
-from storage.frames.store import FrameStore
+from storage.camera import Camera, CameraRecognition, Recording
+from storage.frames.shm_store import ShmFrameStore
+from storage.frames.store import open_frame_store
 from storage.kept_frames import KeptFrameStore
 from tests.support.capture_process import CaptureProcess
 from tests.support.redis_process import RedisProcess
@@ -120,7 +122,7 @@ def test_changes_take_effect_and_leave_other_streams_alone(
     assert capture.terminate() == 0
     assert time.monotonic() - asked_to_stop_s < 8.0
     assert "s3cret" not in capture.log()
-    assert FrameStore(settings).newest(other.id) is not None, "frames outlive capture"
+    assert open_frame_store(settings).newest(other.id) is not None, "frames outlive capture"
 
 
 def test_dead_shard_is_replaced_and_gets_its_cameras(
@@ -154,7 +156,7 @@ def test_redis_may_die_and_come_back(
             camera = capture.add("camera", rtsp.url(NAMES[0]), recognitions=PLATES)
             capture.wait_for_frames(camera)
             server.kill()
-            store = FrameStore(settings)
+            store = open_frame_store(settings)
             seen = set()
 
             def frames_go_on() -> bool:
@@ -208,18 +210,30 @@ def test_frames_are_kept_and_wait_for_a_locked_database(
     assert capture.status(camera.id)["reconnects"] == 0
 
 
-def test_missing_frame_store_is_told_in_the_status(
+def test_a_missing_frame_store_is_told_and_costs_no_footage(
     settings: Settings, rtsp: RtspServer, redis_client: redis.Redis
 ) -> None:
-    blocked = FrameStore(settings).folder
+    blocked = ShmFrameStore(settings).folder
     shutil.rmtree(blocked)
     blocked.write_text("a file where the folder of rings should be")
     with CaptureProcess(settings, redis_client) as capture:
-        camera = capture.add("camera", rtsp.url(NAMES[0]), recognitions=PLATES)
-        status = capture.wait_for(camera, "retrying")
+        camera = capture.add("camera", rtsp.url(NAMES[0]), recognitions=PLATES, recording=Recording("continuous"))
+        status = wait_until(lambda: told(capture, camera), "the status says so", 12.0)
         assert str(blocked) in status["message"]
+        wait_until(lambda: capture.status(camera.id)["drops"].get("store", 0) > 5, "frames are counted", 5.0)
+        assert capture.status(camera.id)["reconnects"] == 0
+        for suffix in ("mp4", "jpg"):
+            wait_until(lambda s=suffix: list(settings.media_dir.rglob(f"*.{s}")), f"{suffix} all the same", 12.0)  # type: ignore[misc]
         blocked.unlink()
-        capture.wait_for(camera, "streaming")
+        blocked.mkdir(mode=0o700)
+        wait_until(lambda: not told(capture, camera), "it heals by itself", 5.0)
+        assert _requests(rtsp, NAMES[0]).count("PLAY") == 1
+
+
+def told(capture: CaptureProcess, camera: Camera) -> dict[str, Any]:
+    """The status of a camera that streams, where it has something to say."""
+    status = capture.wait_for(camera, "streaming")
+    return status if status["message"] else {}
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -23,7 +23,7 @@ from capture.reasons import Reason
 from core.settings import Settings, load_settings
 from core.types import FrameRef, Picture
 from storage.camera import Camera
-from storage.frames.store import FrameStore
+from storage.frames.store import open_frame_store
 from tests.support.certificates import self_signed_certificate
 from tests.support.http_cameras import HttpCameras
 from tests.support.waiting import wait_until
@@ -136,7 +136,7 @@ class Watch:
 def watching(
     settings: Settings, url: str, fps: float = FPS, *, camera_id: int = 1, tls_verify: bool = True
 ) -> Iterator[Watch]:
-    seen, store, drops = Seen(), FrameStore(settings), Drops()
+    seen, store, drops = Seen(), open_frame_store(settings), Drops()
     camera = Camera(camera_id, "under test", url, tls_verify=tls_verify)
     worker = CameraWorker(camera, {"test": fps}, store=store, sink=seen, drops=drops)
     worker.start()

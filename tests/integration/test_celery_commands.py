@@ -18,7 +18,7 @@ from app.ports import free_port
 from core import keys
 from core.recognitions import EVENT_SHARDS, RECOGNITIONS
 from core.settings import Settings
-from storage.frames.store import FrameStore
+from storage.frames.store import open_frame_store
 from storage.frames.tokens import Offer, Tokens
 from tests.support.processes import Children, children
 from tests.support.waiting import wait_until
@@ -43,7 +43,7 @@ def inspect(settings: Settings) -> Any:
 
 
 def test_a_plain_worker_reads_the_newest_frame(settings: Settings, redis_client: redis.Redis, worker: Children) -> None:
-    store, tokens = FrameStore(settings), Tokens(redis_client)
+    store, tokens = open_frame_store(settings), Tokens(redis_client)
     picture = np.full((240, 480, 3), 90, np.uint8)
     cv2.rectangle(picture, (90, 80), (390, 150), (255, 255, 255), cv2.FILLED)
     cv2.putText(picture, "AB 123 CD", (100, 130), cv2.FONT_HERSHEY_DUPLEX, 1.7, (0, 0, 0), 3, cv2.LINE_AA)

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from storage.camera import Camera, CameraRecognition
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventFilter, EventStore, StoredEvent
-from storage.frames.store import FrameStore
+from storage.frames.store import open_frame_store
 from storage.media import Media, decode_jpeg, encode_jpeg, plain_snapshot_path
 from storage.secrets import Secrets
 from tests.support.processes import Children, children
@@ -33,6 +34,10 @@ from tests.support.waiting import wait_until
 QUEUES = ",".join(EVENT_QUEUES)
 START_S = 1_800_000_000.0
 FRAMES = 12
+PASS_S = 600.0
+"""From one car to the next."""
+HANDED_OVER_S = 5.0
+"""Within which a worker that joined has its share."""
 
 _PUBLISH = """
 import json, sys
@@ -69,6 +74,8 @@ judging.ShardJudge._save = save_and_die
 main()
 """
 
+PUBLISHER = [sys.executable, "-P", "-c", _PUBLISH]
+
 
 @pytest.fixture
 def cameras(settings: Settings) -> list[Camera]:
@@ -85,12 +92,12 @@ def workers(tmp_path: Path) -> Iterator[Children]:
         yield found
 
 
-def observations(cameras: list[Camera]) -> list[Observation]:
+def observations(cameras: list[Camera], start_s: float = START_S) -> list[Observation]:
     """One car passes each camera: a plate on each frame, then empty frames long enough for it to be gone."""
     found = []
     for number in range(FRAMES + 25):
         for camera in cameras:
-            at = START_S + number / 5
+            at = start_s + number / 5
             frame = FrameRef(camera.id, int(at * 1e6), at, 640, 480)
             plate = Detection("plate", 0.95, (100.0 + number, 200, 220.0 + number, 230), f"AB{camera.id:03d}CD")
             found.append(Observation(frame, "plates", (plate,) if number < FRAMES else (), "test"))
@@ -98,7 +105,7 @@ def observations(cameras: list[Camera]) -> list[Observation]:
 
 
 def keep_evidence(settings: Settings, seen: list[Observation]) -> None:
-    evidence = FrameStore(settings).evidence
+    evidence = open_frame_store(settings).evidence
     picture = np.random.default_rng(1).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     for observation in seen:
         if observation.detections:
@@ -106,9 +113,11 @@ def keep_evidence(settings: Settings, seen: list[Observation]) -> None:
 
 
 def publish(messages: list[Observation]) -> None:
-    lines = "\n".join(json.dumps(o.as_json()) for o in messages)
-    command = [sys.executable, "-P", "-c", _PUBLISH]
-    subprocess.run(command, input=lines.encode(), check=True, timeout=60)
+    subprocess.run(PUBLISHER, input=as_lines(messages), check=True, timeout=60)
+
+
+def as_lines(messages: list[Observation]) -> bytes:
+    return b"".join(json.dumps(o.as_json()).encode() + b"\n" for o in messages)
 
 
 def waiting(redis_client: redis.Redis) -> int:
@@ -120,7 +129,7 @@ def wait_until_judged(redis_client: redis.Redis) -> None:
 
 
 def stored(settings: Settings) -> list[StoredEvent]:
-    return EventStore(Database(settings)).page(EventFilter(), None, 500)
+    return EventStore(Database(settings)).page(EventFilter(), None, 10_000)
 
 
 def assert_one_event_each(settings: Settings, cameras: list[Camera]) -> None:
@@ -189,6 +198,51 @@ def test_killed_at_random_moments(
         worker = workers.start("worker", "-Q", QUEUES)
     wait_until_judged(redis_client)
     assert_one_event_each(settings, cameras)
+
+
+def test_workers_that_join_and_leave_under_load_share_the_shards(
+    settings: Settings, redis_client: redis.Redis, cameras: list[Camera], workers: Children
+) -> None:
+    """Shards change hands between two checkpoints, while observations come all the time."""
+    store = CameraStore(Database(settings), Secrets(settings.data))
+    cameras = [*cameras, *(store.add(replace(cameras[0], id=0, name=f"more {n}")) for n in range(EVENT_SHARDS - 4))]
+    passes = 0
+
+    def feed() -> None:
+        """More cars, until the workers have enough to do."""
+        nonlocal passes
+        while waiting(redis_client) < 2000:
+            assert publisher.stdin is not None
+            publisher.stdin.write(as_lines(observations(cameras, START_S + passes * PASS_S)))
+            publisher.stdin.flush()
+            passes += 1
+
+    def shares_are(*expected: int) -> bool:
+        """Of the workers, smallest first."""
+        feed()
+        held = redis_client.mget([keys.lease(f"events.{shard}") for shard in range(EVENT_SHARDS)])
+        return sorted(Counter(filter(None, held)).values()) == list(expected)
+
+    def live(count: int) -> bool:
+        feed()
+        return redis_client.zcard(keys.EVENT_WORKERS) == count
+
+    with subprocess.Popen(PUBLISHER, stdin=subprocess.PIPE) as publisher:
+        workers.start("worker", "-Q", QUEUES, "-n", "first@test")
+        wait_until(lambda: shares_are(8), "one has all", 30)
+        second = workers.start("worker", "-Q", QUEUES, "-n", "second@test")
+        wait_until(lambda: live(2), "the second joins", 30)
+        wait_until(lambda: shares_are(4, 4), "each has half", HANDED_OVER_S)
+        workers.start("worker", "-Q", QUEUES, "-n", "third@test")
+        wait_until(lambda: live(3), "the third joins", 30)
+        wait_until(lambda: shares_are(2, 3, 3), "each has its share", HANDED_OVER_S)
+        second.terminate()
+        wait_until(lambda: shares_are(4, 4), "what the second gave up is taken", 10)
+    wait_until_judged(redis_client)
+    found = Counter(event.event.camera_id for event in stored(settings))
+    assert found == {camera.id: passes for camera in cameras}
+    assert not redis_client.hgetall(keys.JUDGE_DROPS), "nothing came twice, or in another order"
+    assert "lost to another worker" not in workers.logs(), "each was handed over between two checkpoints"
 
 
 def test_a_lost_message_costs_nothing(

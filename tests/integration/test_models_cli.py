@@ -30,7 +30,7 @@ from core.types import Observation
 from storage.camera import Camera, CameraRecognition
 from storage.cameras import CameraStore
 from storage.database import Database
-from storage.frames.store import FrameStore
+from storage.frames.store import open_frame_store
 from storage.secrets import Secrets
 from tasks import app
 from tests.support.processes import CAMREC, children
@@ -196,7 +196,7 @@ class Worker:
         database.migrate()
         self._cameras = CameraStore(database, Secrets(settings.data))
         self.camera = self._cameras.get(self.add("hall"))
-        self._frames = FrameStore(settings)
+        self._frames = open_frame_store(settings)
 
     def add(self, name: str) -> int:
         """One more camera with falls; its id."""

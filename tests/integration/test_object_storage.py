@@ -21,7 +21,7 @@ from app.api.factory import create_app
 from core.clock import SystemClock
 from core.errors import BadSettingError, UnavailableError
 from core.settings import Settings, get_settings, load_settings
-from storage.backup.media_list import list_media
+from storage.backup.media_list import UnreadableMedia, list_media
 from storage.camera import Camera
 from storage.cameras import CameraStore
 from storage.clips.store import Clip, ClipStore
@@ -41,7 +41,7 @@ from storage.users import UserStore
 from tasks import objects as object_tasks
 from tests.support.api_client import ApiClient, code_of, password_of
 from tests.support.recordings import write_segments
-from tests.support.stored import an_event
+from tests.support.stored import a_clip, an_event
 
 pytestmark = pytest.mark.integration
 
@@ -125,8 +125,7 @@ class Site:
             self.media.write(path, path.encode() * 10)
         EventStore(self.database).put([(self.event, self.snapshot)], 1)
         clips = ClipStore(self.database, lambda: self.now - 40)
-        clips.ask(Clip("a", self.camera.id, self.now - 50, self.now))
-        clips.done("a", self.clip_path, 1, ())
+        a_clip(clips, Clip("a", self.camera.id, self.now - 50, self.now), self.clip_path, 1)
         segments = write_segments(self.settings.media_dir, self.camera.id, self.now - 2 * DAY_S, 3)
         SegmentStore(self.database).add([replace(s, node=os.uname().nodename) for s in segments])
         return segments
@@ -180,7 +179,7 @@ def test_the_api_serves_what_is_in_the_bucket_only(site: Site) -> None:
     assert f"segments/{first.id}.mp4" in playlist
     assert viewer.get(f"/segments/{first.id}.mp4").data == before[first.path]
     assert site.on_disk() == [], "what was fetched is a passing copy"
-    assert list_media(site.settings.media_dir, "backup", {}) == {}, "of no backup, either"
+    assert list_media(site.settings.media_dir, "backup", {}, UnreadableMedia()) == {}, "of no backup, either"
     site.media.forget_fetched(time.time() + 1)
     assert not list((site.settings.media_dir / ".fetched").rglob("*.mp4"))
 
@@ -229,7 +228,9 @@ def test_a_clip_that_is_made_anew_is_copied_anew_before_it_leaves_the_disk(site:
     site.media.write(site.clip_path, b"longer" * 100)
     site.archive.evict(site.now + 1, 100)
     assert site.on_disk() == sorted(clip_files(site.clip_path))
-    clips.done("a", site.clip_path, 600, ())
+    begun = clips.begin("a")
+    assert begun is not None
+    clips.done(begun, site.clip_path, 600, ())
     assert site.archive.upload(site.now + 20, 100) == 2
     assert site.archive.evict(site.now + 21, 100) == 2
     assert open_media(site.settings, Secrets.of(site.settings), SystemClock()).read(site.clip_path) == b"longer" * 100

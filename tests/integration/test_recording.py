@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -144,6 +145,30 @@ def test_killed_at_any_time_leaves_whole_segments(
         wait_until(all_indexed, "every file in the index", 15.0)
         for segment in recorded(store, camera):
             assert steps(counters(settings.media_dir, [segment])) == {1}
+
+
+def test_what_a_kill_left_is_mended_by_a_node_that_has_the_camera_no_more(
+    settings: Settings, redis_client: redis.Redis, rtsp: RtspServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with CaptureProcess(settings, redis_client) as capture:
+        camera = capture.add("camera", rtsp.url("h264"), recording=CONTINUOUS)
+        wait_for_segments(SegmentStore(capture.database), camera, 1)
+        wait_until(lambda: open_segment_paths(settings.media_dir, camera.id), "a segment grows", 8.0)
+        capture.process.kill()
+        capture.process.wait()
+    left = open_segment_paths(settings.media_dir, camera.id)
+    for path in left:
+        os.utime(settings.media_dir / path, (0, 0))
+    monkeypatch.setenv("CAMREC_CAPTURE_MOST", "0")
+    with CaptureProcess(settings, redis_client) as capture:
+        wait_until(lambda: not open_segment_paths(settings.media_dir, camera.id), "the tail is mended", 15.0)
+        store = SegmentStore(capture.database)
+        wait_until(
+            lambda: {s.path for s in recorded(store, camera)} == {*whole_segment_paths(settings.media_dir, camera.id)},
+            "every file in the index",
+            8.0,
+        )
+        assert rtsp.viewers("h264") == 0, "and the camera is left alone"
 
 
 def test_an_event_is_recorded_with_what_was_before_and_after_it(

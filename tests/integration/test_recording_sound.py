@@ -11,6 +11,7 @@ import av
 import pytest
 import redis
 
+from app.demo.rtsp import RtspServer
 from core.settings import Settings
 from storage.camera import Camera, Recording
 from storage.clips.cut import Source, cut
@@ -24,12 +25,15 @@ pytestmark = pytest.mark.integration
 
 IN_STEP_S = 0.1
 SEGMENTS = 3
+RTSP = "rtsp"
 # name of the camera: file, encoder, path at the camera, codec of the recording
 CAMERAS = {
     "AAC": ("aac.mp4", "aac", "/live.ts", "aac"),
     "Opus": ("opus.mp4", "libopus", "/live.ts", "opus"),
     "G.711 mu-law": ("mulaw.mov", "pcm_mulaw", "/live.flv", "aac"),
     "G.711 A-law": ("alaw.mov", "pcm_alaw", "/live.flv", "aac"),
+    "AAC over RTSP": ("aac.mp4", "aac", RTSP, "aac"),
+    "G.711 over RTSP": ("alaw.mov", "pcm_alaw", RTSP, "aac"),
 }
 
 Recorded = dict[str, list[Segment]]
@@ -38,7 +42,7 @@ Recorded = dict[str, list[Segment]]
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("films")
-    for file, encoder, _, _ in CAMERAS.values():
+    for file, encoder in {(file, encoder) for file, encoder, _, _ in CAMERAS.values()}:
         write_flash_and_beep(folder / file, encoder, 20)
     return {name: folder / file for name, (file, *_) in CAMERAS.items()}
 
@@ -51,10 +55,14 @@ def recorded(
     with ExitStack() as stack:
         capture = stack.enter_context(CaptureProcess(settings, redis_client))
         cameras: dict[str, Camera] = {}
+        rtsp = stack.enter_context(RtspServer({n: f for n, f in films.items() if CAMERAS[n][2] == RTSP}))
         for number, (name, film) in enumerate(films.items()):
-            (folder := tmp_path / f"camera{number}").mkdir()
-            server = stack.enter_context(HttpCameras(film, folder))
-            cameras[name] = capture.add(name, server.url(CAMERAS[name][2]), recording=Recording("continuous"))
+            if CAMERAS[name][2] == RTSP:
+                url = rtsp.url(name)
+            else:
+                (folder := tmp_path / f"camera{number}").mkdir()
+                url = stack.enter_context(HttpCameras(film, folder)).url(CAMERAS[name][2])
+            cameras[name] = capture.add(name, url, recording=Recording("continuous"))
         store = SegmentStore(capture.database)
 
         def look() -> Recorded | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from celery import Celery
 from prometheus_client import Counter, Histogram
 
 from core import keys
@@ -79,6 +80,25 @@ def test_buckets_come_in_order_and_what_is_not_known_is_left_out(redis_client: r
     assert families.keys() == {"errors", "seconds"}
     assert [s.labels.get("le") for s in families["seconds"].samples[:3]] == ["1.0", "10.0", "+Inf"]
     assert [(s.name, s.value) for s in families["errors"].samples] == [("errors_total", 2)]
+
+
+def test_a_job_that_has_not_failed_yet_is_told_with_its_0(redis_client: redis.Redis) -> None:
+    """Or Prometheus would see no increase when it fails for the first time."""
+    from core.figures import REGISTRY
+
+    program = Celery("jobs", task_cls="tasks.base:LoggedTask")
+
+    def work() -> None:
+        pass
+
+    program.task(work, name="test.copy")
+    program.task(work, name="test.frames", send_events=False)
+    program.finalize()
+    REGISTRY.flush(redis_client)
+    found = totals(REGISTRY, redis_client)
+    assert found["camrec_job_seconds_count", "test.copy", "failed"] == 0
+    assert ("camrec_job_seconds_count", "test.frames", "failed") not in found
+    assert not [key for key in found if key[1:] and key[1].startswith("celery.")]
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
-"""Three hosts, each in a network namespace of its own: one is cut off and comes back, and capture on another is killed.
+"""Three hosts, each in a network namespace of its own: one is cut off and comes back, and another one dies.
 
 Every camera is covered within 15 seconds, none is captured twice once all hosts are connected, no event is lost or
-doubled, and what either host recorded is read through the API on the third.
+doubled, and what either host recorded is read through the API on the third; while a host is dead, it is named.
 """
 
 from __future__ import annotations
 
 import math
 import time
+import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -132,7 +133,7 @@ def test_no_camera_and_no_event_is_lost_or_doubled(tmp_path: Path) -> None:
         watch.restart()
         wait_for_events(events, time.time() + ROUND_S)
         with events.fault():
-            found.capture["c"].kill()
+            found.kill(found.c)
             wait_until(lambda: found.counts() == {"b": 4}, "b takes the cameras of c", MOVE_S)
             wait_until(lambda: watch.now() == {1}, "b captures all", 5.0)
         assert watch.longest_gap_s() < MOVE_S
@@ -146,7 +147,17 @@ def test_no_camera_and_no_event_is_lost_or_doubled(tmp_path: Path) -> None:
         assert any(s.node == "b" and cut_off_at + 5 < s.started_at < back_at for s in recorded), (
             "recorded while cut off"
         )
-        _read_media(found, ids, recorded)
+        media = _media_of_nodes(found, ids, recorded)
+        for path, size_bytes in media["b"].items():
+            assert len(found.read(path)) == size_bytes
+        for path in media["c"]:
+            assert _refusal(found, path) == (503, True), "c is named"
+        found.start_media(found.c)
+        wait_until(lambda: not any(_refusal(found, path) for path in media["c"]), "c serves its media again", 15.0)
+        for path, size_bytes in media["c"].items():
+            assert len(found.read(path)) == size_bytes
+        event = found.api.call("GET", "/events?limit=1")["items"][0]
+        assert found.read(f"/events/{event['id']}/snapshot").startswith(b"\xff\xd8")
 
 
 def wait_for_events(events: Events, until: float) -> None:
@@ -170,13 +181,24 @@ def _segments(found: ThreeHosts, camera_id: int) -> list[SegmentFile]:
     return SegmentStore(found.database).files(camera_id, 0.0, time.time())
 
 
-def _read_media(found: ThreeHosts, camera_ids: list[int], recorded: list[SegmentFile]) -> None:
-    """A segment and a kept frame of either host, and an event's picture."""
+def _media_of_nodes(found: ThreeHosts, camera_ids: list[int], recorded: list[SegmentFile]) -> dict[str, dict[str, int]]:
+    """Node → path in the API of a segment and of a kept frame that lie there, and their bytes."""
     kept = [frame for camera in camera_ids for frame in KeptFrameStore(found.database).between(camera, 0, 1e12, 1000)]
+    media = {}
     for node in ("b", "c"):
         segment = next(s for s in recorded if s.node == node)
-        assert len(found.read(f"/segments/{segment.id}.mp4")) == segment.size_bytes
         frame = next(f for f in kept if f.node == node)
-        assert len(found.read(f"/frames/{frame.id}")) == frame.size_bytes
-    event = found.api.call("GET", "/events?limit=1")["items"][0]
-    assert found.read(f"/events/{event['id']}/snapshot").startswith(b"\xff\xd8")
+        media[node] = {
+            f"/segments/{segment.id}.mp4": segment.size_bytes,
+            f"/frames/{frame.id}": frame.size_bytes,
+        }
+    return media
+
+
+def _refusal(found: ThreeHosts, path: str) -> tuple[int, bool] | None:
+    """The status with which it is refused, and whether host c is named; None: it is not refused."""
+    try:
+        found.read(path)
+    except urllib.error.HTTPError as error:
+        return error.code, "machine c" in error.read().decode()
+    return None

@@ -56,8 +56,8 @@ def statuses(services: Services, cameras: Sequence[Camera]) -> list[Status]:
     client = services.redis
     found = client.mget([keys.camera_status(camera.id) for camera in cameras])
     now = services.clock.now()
-    missing, own_missing = missing_models(client, now), models_missing_for_cameras(client, now)
-    is_watched = all(found) or bool(alive(client, keys.CAPTURE_NODES, now))
+    missing, own_missing = missing_models(client), models_missing_for_cameras(client)
+    is_watched = all(found) or bool(alive(client, keys.CAPTURE_NODES))
     return [
         {
             "camera_id": camera.id,

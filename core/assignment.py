@@ -1,4 +1,4 @@
-"""Which node of an installation captures which camera: by weight, and with as few moves as possible."""
+"""Which node captures which camera, or which worker judges which shard: by weight, with as few moves as possible."""
 
 from __future__ import annotations
 
