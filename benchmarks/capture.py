@@ -30,7 +30,8 @@ from app.demo.footage import numbered_frames, write_video
 from app.demo.rtsp import RtspServer
 from benchmarks.report import SHARED_DATA, write_report
 from capture.decoder import Decoder
-from capture.shard import Assign, Extend, Shard
+from capture.messages import Assign, Extend
+from capture.shard import Shard
 from capture.stream import Stream, silence_ffmpeg
 from core.settings import Settings, load_settings
 from core.types import Picture

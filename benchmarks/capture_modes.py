@@ -23,7 +23,8 @@ from typing import Any
 from benchmarks.capture import cpu_s
 from benchmarks.installation import playing, write_hall
 from benchmarks.report import write_report
-from capture.shard import Assign, Extend, Shard
+from capture.messages import Assign, Extend
+from capture.shard import Shard
 from capture.stream import silence_ffmpeg
 from core.allocator import share_arenas
 from core.settings import Settings, load_settings

@@ -31,7 +31,8 @@ from benchmarks.capture import playing
 from benchmarks.recorded_site import AFTER_S, CONTINUOUS, PATIENCE_S, Figures, Plan, Site, state, stopped, warmed_up
 from benchmarks.recording_gaps import CLIP_FRAMES, decode
 from benchmarks.report import write_report
-from capture.shard import Assign, Extend, Shard
+from capture.messages import Assign, Extend
+from capture.shard import Shard
 from capture.stream import silence_ffmpeg
 from core.recognitions import DISK_FULL_EVENT
 from storage.events import EventFilter, EventStore

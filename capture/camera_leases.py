@@ -18,6 +18,7 @@ from core import keys
 from core.assignment import Capacity
 from core.clock import Clock, SystemClock
 from core.errors import CamrecError
+from core.figures import REGISTRY
 from core.lease_table import LeaseTable
 from core.settings import Settings
 from core.signs_of_life import clock_offset_s, forget_old_signs
@@ -167,6 +168,7 @@ class CameraLeases:
             self._memory.remember(self._book.known)
         self._give_sign_of_life(client)
         self._count_moves(client, gained)
+        REGISTRY.flush(client)
         self._mend()
 
     def _cut_off(self, error: Exception) -> None:

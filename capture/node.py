@@ -14,9 +14,10 @@ from capture.camera_watcher import CameraWatcher
 from capture.hardware import find_hardware
 from capture.housekeeping import Housekeeping
 from capture.lease_book import Rights
+from capture.messages import Assign, Remove
 from capture.node_memory import NodeMemory, at_first
 from capture.placement import Placement
-from capture.shard import FIRST_SHARD, Assign, Remove
+from capture.shard import FIRST_SHARD
 from capture.shard_process import ShardProcess
 from core.background import Background
 from core.clock import SystemClock

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
+import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 from capture.camera_worker import CameraWorker
@@ -20,6 +19,7 @@ from capture.dispatcher import Dispatcher
 from capture.drops import Drops
 from capture.hardware import accelerator
 from capture.keeper import Keeper
+from capture.messages import Assign, Ended, Extend, Message
 from capture.motion_log import MotionLog
 from capture.publisher import SOCKET_TIMEOUT_S, Publisher
 from capture.rates import KEEP, consumer_rates
@@ -30,6 +30,7 @@ from core.allocator import share_arenas
 from core.errors import UnavailableError
 from core.figures import SAMPLE_SECONDS
 from core.log import setup_logging
+from core.parent_death import end_with_parent
 from core.recognitions import RECOGNITIONS
 from core.redis_client import connect_redis
 from core.settings import Settings
@@ -50,38 +51,6 @@ FIRST_SHARD = 0
 watched by anybody meanwhile."""
 STOP_TIMEOUT_S = 5.0
 _TICK_S = 0.5
-_PR_SET_PDEATHSIG = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Assign:
-    """Watch this camera from now on, or follow its change."""
-
-    camera: Camera = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Watch this camera no longer."""
-
-    camera_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Extend:
-    """The cameras are leased until then, on the monotonic clock of this machine."""
-
-    until_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Said to the node: the streams of a camera that was removed have ended."""
-
-    camera_id: int
-
-
-Message = Assign | Remove | Extend
 
 
 class _FrameWriter:
@@ -280,7 +249,9 @@ def run_shard(number: int, settings: Settings, holder: str, hardware: str | None
     stopped = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the node ends its shards in order
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        end_with_parent(signal.SIGKILL, parent.pid)
     share_arenas()
     setup_logging(f"capture.{number}", settings)
     silence_ffmpeg()
@@ -292,14 +263,16 @@ def run_shard(number: int, settings: Settings, holder: str, hardware: str | None
         mends_all=number == FIRST_SHARD,
     )
     shard.start()
-    try:
-        while not stopped.is_set():
-            if control.poll(_TICK_S):
-                shard.handle(control.recv())
-            else:
-                shard.reap()
-    except (EOFError, OSError):
-        log.debug("The node has closed the connection")
+    while not stopped.is_set():
+        try:
+            message: Message | None = control.recv() if control.poll(_TICK_S) else None
+        except (EOFError, OSError):
+            log.debug("The node has closed the connection")
+            break
+        if message is None:
+            shard.reap()
+        else:
+            shard.handle(message)
     shard.stop()
     logging.shutdown()
     # A camera's thread may still be inside FFmpeg; the interpreter's own end would wait for it or crash in it.

@@ -1,4 +1,4 @@
-"""Figures that take too long to be worked out while Prometheus waits."""
+"""Figures that take too long to be worked out while somebody waits for them: Prometheus, a sign of life."""
 
 from __future__ import annotations
 

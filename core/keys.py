@@ -45,7 +45,7 @@ EVIDENCE_SIZES = "camrec:evidence-sizes"
 """In the frames' Redis: the same of pictures for events."""
 
 SENT_AT = "camrec_sent_at"
-"""Header of every Celery message of ours: when it was sent, in seconds since the epoch."""
+"""Not a key: header of every Celery message of ours: when it was sent, in seconds since the epoch."""
 
 CLIPS_FOLLOWED = "camrec:clips-followed"
 """Up to which change events have been asked whether they want a clip, in seconds since the epoch."""
@@ -58,7 +58,6 @@ BACKUP = "camrec:backup"
 
 WORKERS = "camrec:workers"
 """Hash worker name → JSON of its last sign of life (queues, models, device)."""
-
 
 EVENT_WORKERS = "camrec:event-workers"
 """Sorted set of JSON ``[worker, shards]``; the score is until when it lives, in ms of Redis's clock."""

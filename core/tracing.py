@@ -24,7 +24,7 @@ class Step(StrEnum):
     SAMPLE = "capture.sample"
     """From capture to the frame store."""
     RECOGNISE = "worker.recognise"
-    """From the offer of the token to the published observation; the four that follow are parts of it."""
+    """From the offer of the token to the published observation; those that follow are parts of it."""
     TOKEN_WAIT = "worker.token_wait"  # noqa: S105
     TAKE = "worker.take"
     BATCH_WAIT = "worker.batch_wait"

@@ -100,10 +100,6 @@ class ModelStore:
             raise _unknown(name, [*load_catalogue(), *own])
         return own_models.read_own(self.models_dir, name)
 
-    def available(self) -> list[ModelEntry]:
-        """The models that can be used now."""
-        return [entry for entry in self.entries() if self._is_there(entry)]
-
     def has(self, name: str) -> bool:
         """Whether the model can be used now.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import logging
@@ -53,12 +54,21 @@ def tidy_engines(engines: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
     """
     if not engines.is_dir():
         return []
-    folders = sorted((f for f in engines.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime, reverse=True)
+    folders = sorted((_used(f) for f in engines.iterdir() if f.is_dir()), reverse=True)
     removed, total = [], 0
-    for folder in folders:
-        total += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        if total > most_bytes:
+    for place, (_, size_bytes, folder) in enumerate(folders):
+        total += size_bytes
+        if total > most_bytes and place > 0:  # the newest is in use, whatever it takes
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder)
             _log.info("%s removed: engines take more than %d MB", folder.name, most_bytes // 1_000_000)
     return removed
+
+
+def _used(folder: Path) -> tuple[float, int, Path]:
+    """When a folder was used last, its bytes, and itself; another worker may be removing it."""
+    size_bytes, used_s = 0, 0.0
+    with contextlib.suppress(FileNotFoundError):
+        used_s = folder.stat().st_mtime
+        size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return used_s, size_bytes, folder

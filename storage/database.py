@@ -12,6 +12,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
@@ -26,6 +27,12 @@ POOL_TIMEOUT_S = 10.0
 """For a connection, while all are in use."""
 _WRITES = "camrec_writes"
 _MIGRATION_LOCK = 0x63616D72  # any number that is ours: PostgreSQL's advisory locks are numbered
+
+
+def insert_or(session: Session, table: Any) -> Any:
+    """An INSERT that may say ON CONFLICT, which SQLite and PostgreSQL write alike."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    return (sqlite.insert if is_sqlite else postgresql.insert)(table)
 
 
 class Database:

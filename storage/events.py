@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.recognitions import RECOGNITIONS
 from core.types import Event, FrameRef
-from storage.database import Database
+from storage.database import Database, insert_or
 from storage.media import snapshot_files
 from storage.media_removals import cancel_removals, note_removals
 from storage.models import CameraRow, EventRow
@@ -178,8 +177,7 @@ def _filtered(query: Select[EventRow], wanted: EventFilter) -> Select[EventRow]:
 
 def _upsert(session: Session, row: dict[str, Any]) -> bool:
     """Whether it was written: not over one of a later epoch."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement: Any = insert(EventRow).values(**row)
+    statement: Any = insert_or(session, EventRow).values(**row)
     changed = {k: statement.excluded[k] for k in row if k not in {"id", "snapshot", "node"}}
     for name in ("snapshot", "node"):
         changed[name] = func.coalesce(statement.excluded[name], getattr(EventRow, name))

@@ -6,12 +6,11 @@ import time
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.embedding import Embedding
 from core.sightings import Sighting, Thresholds, TravelTime
-from storage.database import Database
+from storage.database import Database, insert_or
 from storage.models import CameraRow, IdentityRow, IdentityVectorRow, ReidThresholdsRow, SightingRow
 from storage.travel_times import TravelTimeStore
 
@@ -136,8 +135,7 @@ def _insert_vector(session: Session, sighting: Sighting) -> None:
 
 
 def _insert_once(session: Session, table: type[Any], **values: Any) -> None:
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    session.execute(insert(table).values(**values).on_conflict_do_nothing())
+    session.execute(insert_or(session, table).values(**values).on_conflict_do_nothing())
 
 
 def _sighting(row: SightingRow, vector: IdentityVectorRow) -> Sighting:

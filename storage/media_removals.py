@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from storage.database import Database
+from storage.database import Database, insert_or
 from storage.media import Media
 from storage.models import MediaRemovalRow
 
@@ -28,12 +27,12 @@ def note_removals(session: Session, files: Iterable[tuple[str | None, str]]) -> 
     """Have files deleted, by node and path. Those of no known node are left to who deletes their rows."""
     rows = [{"node": node, "path": path} for node, path in dict.fromkeys(files) if node is not None]
     if rows:
-        session.execute(_insert(session).on_conflict_do_nothing(), rows)
+        session.execute(insert_or(session, MediaRemovalRow).on_conflict_do_nothing(), rows)
 
 
 def note_selected_removals(session: Session, files: Select[Any, Any]) -> None:
     """As `note_removals`, of what a query with a condition gives: a camera has hundreds of thousands of files."""
-    session.execute(_insert(session).from_select(_COLUMNS, files).on_conflict_do_nothing())
+    session.execute(insert_or(session, MediaRemovalRow).from_select(_COLUMNS, files).on_conflict_do_nothing())
 
 
 def cancel_removals(session: Session, node: str | None, paths: Iterable[str]) -> None:
@@ -86,8 +85,3 @@ def remove_files(database: Database, media: Media, node: str, paths: Sequence[st
 def lies_on(node: str | None, column: Any) -> ColumnElement[bool]:
     """SQL: whether a row's file lies on this machine; of those that do not say, it is taken for granted."""
     return or_(column == node, column.is_(None))
-
-
-def _insert(session: Session) -> Any:
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    return (sqlite.insert if is_sqlite else postgresql.insert)(MediaRemovalRow)

@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
 from sqlalchemy import BigInteger, cast, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.database import Database
+from storage.database import Database, insert_or
 from storage.models import MotionSpanRow
 from storage.purged_cameras import purged_until
 from storage.segments import Span, merged_spans
@@ -55,8 +54,7 @@ class MotionSpanStore:
             wanted = [asdict(span) for span in spans if span.started_at >= until[span.camera_id]]
             if not wanted:
                 return
-            insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-            new = insert(MotionSpanRow)
+            new = insert_or(session, MotionSpanRow)
             statement = new.on_conflict_do_update(
                 index_elements=["camera_id", "kind", "started_at"], set_={"ended_at": new.excluded.ended_at}
             )

@@ -22,7 +22,7 @@ TIMEOUT_S = 3.0
 AVOIDED_S = 5.0
 """A machine that did not answer is asked again so much later, by one request, and the others are refused at once."""
 MOST_AT_ONCE = 8
-"""Files that a process reads from others at a time: who waits for them holds a thread."""
+"""Files that one `NodeFiles` reads from others at a time: who waits for them holds a thread."""
 LEAST_BYTES_PER_S = 500_000.0
 """What is slower is given up."""
 CHUNK_BYTES = 1 << 18

@@ -36,8 +36,8 @@ def make_postgres_engine(url: URL, **pool: Any) -> Engine:
 def _answers(server: psycopg.pq.abc.PGconn) -> bool:
     """Whether an empty query comes back in time."""
     deadline_s, readable = time.monotonic() + ANSWER_TIMEOUT_S, select.poll()
-    readable.register(server.socket, select.POLLIN)
     try:
+        readable.register(server.socket, select.POLLIN)
         server.send_query(b"")
         while True:
             while server.is_busy():

@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import bindparam, delete, exists, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.recognitions import RECORDING
 from storage.camera import Recording
-from storage.database import Database
+from storage.database import Database, insert_or
 from storage.events import LONGEST_EVENT_S
 from storage.media_removals import note_removals
 from storage.models import CameraRow, EventRow, SegmentRow
@@ -257,8 +256,7 @@ def _of_its_camera(column: Any) -> Any:
 
 def _insert(session: Session, rows: list[dict[str, Any]]) -> int:
     """How many are new."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(SegmentRow).on_conflict_do_nothing(index_elements=["path"]).returning(SegmentRow.id)
+    statement = insert_or(session, SegmentRow).on_conflict_do_nothing(index_elements=["path"]).returning(SegmentRow.id)
     # One statement for all rows, and no ORM: a fraction of the time.
     return len(session.connection().execute(statement, rows).all())
 

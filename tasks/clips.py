@@ -40,10 +40,16 @@ def _database() -> Database:
     return Database(get_settings())
 
 
+@cache
+def _maker() -> ClipMaker:
+    """One for the process: how much it reads from other machines at once is bounded for all of its threads."""
+    return ClipMaker.of(get_settings(), _database(), SystemClock())
+
+
 @app.task(name=MAKE_CLIP_TASK, acks_late=True)
 def make(clip_id: str) -> None:
     """Make a clip; what is made, cancelled or removed already, or being made, costs nothing."""
-    maker = ClipMaker.of(get_settings(), _database(), SystemClock())
+    maker = _maker()
     clip = maker.clips.get(clip_id)
     if clip is None or clip.variant == "copy":
         _make(maker, clip_id)
@@ -62,10 +68,10 @@ def follow() -> None:
 
     Where no worker did so for hours, the events of that time get their turn all the same.
     """
-    settings, database, now = get_settings(), _database(), SystemClock().now()
-    maker = ClipMaker.of(settings, database, SystemClock())
-    events = EventClips(database, maker.clips, maker.segments, maker.cameras)
-    with connect_redis(settings) as client:
+    maker = _maker()
+    now = maker.clock.now()
+    events = EventClips(_database(), maker.clips, maker.segments, maker.cameras)
+    with connect_redis(get_settings()) as client:
         said = cast("bytes | None", client.get(keys.CLIPS_FOLLOWED))
         followed_s = now - UNKNOWN_S if said is None else min(float(said), now)
         _wake(maker.clips.stalled(now - SILENT_S, MOST_AT_ONCE))

@@ -12,6 +12,7 @@ from storage.cameras import CameraStore
 from storage.database import Database
 from storage.identities import IdentityStore
 from storage.media import Media
+from storage.media_removals import remove_files
 from storage.retention.passes import RetentionPass
 from storage.secrets import Secrets
 from tasks.application import app
@@ -62,7 +63,7 @@ def expire(settings: Settings, database: Database, now: float) -> dict[str, int]
     identities = IdentityStore(database)
     while clock.monotonic() < end:
         sightings, files = identities.expire(now - settings.reid_days * _DAY_S, EXPIRE_BATCH)
-        media.remove(files)
+        remove_files(database, media, settings.node, files)
         removed["sightings"] += sightings
         if not sightings:
             break

@@ -58,22 +58,24 @@ def _run(settings: Settings, name: str, sign: dict[str, object], frame_store: Fr
     _forget_the_dead(client)
     told: set[str] = set()
     while not _stop.wait(INTERVAL_S if sign.get("at") else 0):
-        # Models may come, go and be exchanged while the worker runs.
-        sign |= {
-            "at": clock.now(),
-            "models": frames.models(),
-            "missing": frames.missing(),
-            "missing_for_cameras": frames.missing_for_cameras(),
-            "load": process_load(),
-            "frame_store": frame_store.ask() if frame_store is not None else None,
-        }
         try:
+            # Models may come, go and be exchanged while the worker runs.
+            sign |= {
+                "at": clock.now(),
+                "models": frames.models(),
+                "missing": frames.missing(),
+                "missing_for_cameras": frames.missing_for_cameras(),
+                "load": process_load(),
+                "frame_store": frame_store.ask() if frame_store is not None else None,
+            }
             sign["clock_offset_s"] = clock_offset_s(client, clock)
             client.hset(keys.WORKERS, name, json.dumps(sign))
             told = _tell_of_other_stores(client, sign["frame_store"], told)
             REGISTRY.flush(client)
         except redis.RedisError as error:
             log.debug("no sign of life: %s", error)
+        except Exception:  # without this thread the worker would look dead
+            log.exception("No sign of life could be given")
     try:
         client.hdel(keys.WORKERS, name)
         REGISTRY.flush(client)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,6 +41,11 @@ IDLE_S = 5.0
 """Seconds without an observation of a camera, while none waits, after which time alone may close its events."""
 
 
+def holder_name(node: str) -> str:
+    """Of this process as holder of leases. Containers of one node each have a process 1; their host names differ."""
+    return f"{node}:{socket.gethostname()}.{os.getpid()}"
+
+
 class ShardKeeper:
     """Takes and renews leases, and makes the worker consume exactly the queues of the shards it holds."""
 
@@ -47,7 +53,7 @@ class ShardKeeper:
         self, node: str, queues: Sequence[str], tools: JudgingTools, refreshes: Sequence[Callable[[], None]]
     ) -> None:
         """Node: of this machine. Refreshes: of what the tools know of the database, a round each second."""
-        self._holder = f"{node}:{os.getpid()}"
+        self._holder = holder_name(node)
         self._tools = tools
         self._clock = SystemClock()
         self._shards = sorted(int(queue.rpartition(".")[2]) for queue in queues)

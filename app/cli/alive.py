@@ -8,7 +8,7 @@ import sys
 import click
 import redis
 
-from app.api.signs_of_life import alive as signs_of_life
+from app.api.signs_of_life import alive as alive_signs
 from core import keys
 from core.redis_client import connect_redis
 from core.settings import Settings, get_settings
@@ -35,6 +35,6 @@ def alive(what: str) -> None:
 def _names(what: str, settings: Settings) -> list[str]:
     client = connect_redis(settings, TIMEOUT_S)
     if what == "capture":
-        return [name for name in signs_of_life(client, keys.CAPTURE_NODES) if name == settings.node]
-    workers = signs_of_life(client, keys.WORKERS)
+        return [name for name in alive_signs(client, keys.CAPTURE_NODES) if name == settings.node]
+    workers = alive_signs(client, keys.WORKERS)
     return [name for name, sign in workers.items() if sign.get("host") == socket.gethostname()]

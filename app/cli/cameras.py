@@ -24,6 +24,7 @@ from core import keys
 from core.errors import CamrecError, UnavailableError
 from core.redis_client import connect_redis
 from storage.camera import RECORDING_MODES, Camera, CameraRecognition
+from storage.media_removals import remove_files
 
 FAULTS_SHOWN = 50
 
@@ -153,12 +154,13 @@ def remove(camera: str, purge: bool, yes: bool) -> None:
             click.confirm(f"Remove camera {found.id} {found.name}{all_of_it}?", abort=True)
         files = services.cameras.remove(found.id, purge)
         services.announce_removal(found.id)
-        try:
-            services.media.remove(files)
-        except OSError as error:
-            raise CamrecError(
-                f"Removed, but not all of its files below {services.settings.media_dir}: {error}"
-            ) from None
+        gone = remove_files(services.database, services.media, services.settings.node, files)
+        if gone < len(files):
+            click.echo(
+                f"{len(files) - gone} of its files below {services.settings.media_dir} cannot be deleted now, which is "
+                "tried again while camrec runs.",
+                err=True,
+            )
     click.echo(f"Removed camera {found.id} {found.name}.")
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable
 import redis
 
 from core.errors import CamrecError, UnavailableError
+from core.figures import REGISTRY
+from core.redis_client import connect_redis
 from core.settings import Settings
-from storage.media_nodes import ANNOUNCE_INTERVAL_S, MediaNodes
+from storage.media_nodes import ANNOUNCE_INTERVAL_S, REDIS_TIMEOUT_S, MediaNodes
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ class Upkeep:
     def _announce(self) -> None:
         try:
             self._nodes.announce(self._settings.node, self._settings.node_url or "")
+            with connect_redis(self._settings, REDIS_TIMEOUT_S) as client:
+                REGISTRY.flush(client)
         except (redis.RedisError, UnavailableError) as error:
             log.debug("No sign of life given: %s", error)
 

@@ -126,11 +126,6 @@ class Track:
         """Of the file that grows, below the media folder."""
         return self._open_path if self._file is not None else None
 
-    @property
-    def open_bytes(self) -> int:
-        """Written of the file that grows."""
-        return 0 if self._file is None else self._file.size_bytes
-
     def _begin(self, connection: Connection) -> None:
         self._connection, self._format, self._break_pending = connection, None, True
         extradata = None if connection.video is None else connection.video.codec_context.extradata

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
+from core.errors import UnavailableError
 from storage.segment_files import camera_folder, hour_folder, whole_segment_paths
 from storage.segments import Segment, SegmentStore
 
@@ -58,8 +59,14 @@ class UnindexedFiles:
         for camera_id, start in list(self._next.items()):
             if len(found) >= enough:
                 break
-            if start is not None:
+            if start is None:
+                continue
+            try:
                 found += self._without_rows(camera_id, start)
+            except UnavailableError:
+                if not found:
+                    raise
+                break  # what was found is not found again
         return found
 
     def _follow(self, cameras: Collection[int]) -> None:

@@ -1,4 +1,4 @@
-"""How far a backup or a restore is."""
+"""How far long work is: a backup, a check of all recordings."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from sqlalchemy import String as Text
 from core.settings import Settings
 from storage.database import Database
 from storage.media import Media, clip_files, snapshot_files
-from storage.media_removals import lies_on
+from storage.media_removals import lies_on, note_removals, remove_files
 from storage.models import ClipRow, EventRow, MediaObjectRow, SegmentRow
 from storage.objects.store import ObjectStore
 
@@ -71,7 +71,7 @@ class ObjectArchive:
         """
         if self._settings.s3_local_days is None:
             return 0
-        before_s = now - self._settings.s3_local_days * _DAY_S
+        before_s, node = now - self._settings.s3_local_days * _DAY_S, self._settings.node
         made_anew = [
             exists().where(
                 MediaObjectRow.kind == kind,
@@ -83,7 +83,7 @@ class ObjectArchive:
         query = select(MediaObjectRow.path).where(
             MediaObjectRow.state == STORED,
             MediaObjectRow.stored_at < before_s,
-            lies_on(self._media.node, MediaObjectRow.node),
+            lies_on(node, MediaObjectRow.node),
             *(~one for one in made_anew),
         )
         with self._database.read() as session:
@@ -92,7 +92,8 @@ class ObjectArchive:
             # The row first: whoever looks in between finds the file or the copy.
             with self._database.write() as session:
                 session.execute(update(MediaObjectRow).where(MediaObjectRow.path.in_(paths)).values(state=AWAY))
-            self._media.remove(paths)
+                note_removals(session, ((node, path) for path in paths))
+            remove_files(self._database, self._media, node, paths)
         return len(paths)
 
     def delete_orphans(self, limit: int) -> int:

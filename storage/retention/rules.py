@@ -55,9 +55,6 @@ class CameraScope:
         return camera_id.in_(self.ids)  # type: ignore[no-any-return]
 
 
-ALL_CAMERAS = CameraScope(frozenset(), is_all_but=True)
-
-
 @dataclass(frozen=True, slots=True)
 class Retention:
     """What holds now, for all cameras."""

@@ -20,6 +20,7 @@ from core.errors import UnavailableError
 from core.types import Zone
 from events.geometry import check_polygon
 from storage.camera import Camera
+from storage.media_removals import remove_files
 
 _log = logging.getLogger(__name__)
 
@@ -78,10 +79,7 @@ def remove(services: Services, camera_id: int, purge: bool, if_match: ETags) -> 
     """Remove a camera; ``purge``: with its events, kept frames and their files."""
     files = services.cameras.remove(camera_id, purge, lambda camera: _check_version(camera, if_match))
     _announce_removal(services, camera_id)
-    try:
-        services.media.remove(files)
-    except OSError as error:
-        _log.warning("Not all files of the removed camera %d could be removed: %s", camera_id, error.strerror)
+    remove_files(services.database, services.media, services.settings.node, files)
 
 
 def set_zones(services: Services, camera_id: int, items: Sequence[Fields], if_match: ETags) -> Camera:

@@ -20,6 +20,7 @@ from core.clock import iso_utc
 from core.recognitions import MAKE_CLIP_TASK
 from storage.clips.store import Clip, files_of, new_clip_id
 from storage.media import MANIFEST_SUFFIX
+from storage.media_removals import remove_files
 from storage.retention.locks import LockedError
 
 blp = Blueprint("clips", __name__, "/api/v1/clips", "Clips, cut from recordings without re-encoding")
@@ -86,7 +87,8 @@ class OneClip(MethodView):
             if services().keep_locks.page(None, 1, camera_id=clip.camera_id, from_s=clip.from_s, to_s=clip.to_s):
                 raise LockedError(f"Clip {clip.id} is locked: remove the lock first (/api/v1/keep-locks).")
             services().clips.remove(clip.id)
-            services().media.remove(files_of(clip))
+            made = services()
+            remove_files(made.database, made.media, made.settings.node, files_of(clip))
 
 
 @blp.route("/<uuid:clip_id>/download")

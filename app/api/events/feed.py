@@ -24,6 +24,7 @@ class EventBell:
         self._redis_link = redis_link
         self._rung = threading.Condition()
         self._rings = 0
+        self._is_broken = False
         self._thread: threading.Thread | None = None
 
     def wait(self, seen: int, timeout_s: float = POLL_S) -> int:
@@ -50,19 +51,20 @@ class EventBell:
                 self._thread.start()
 
     def _run(self) -> None:
-        is_broken = False
         while True:
             try:
                 self._ring_on_messages()
-            except (redis.RedisError, OSError, UnavailableError) as error:
-                if not is_broken:
-                    _log.warning("The event feed looks into the database only: %s", error)
-                is_broken = True
+            except Exception as error:  # noqa: BLE001  # the feeds of this process need the thread, whatever it is
+                is_expected = isinstance(error, redis.RedisError | OSError | UnavailableError)
+                if not self._is_broken:
+                    _log.warning("The event feed looks into the database only: %s", error, exc_info=not is_expected)
+                self._is_broken = True
                 threading.Event().wait(POLL_S)
 
     def _ring_on_messages(self) -> None:
         with self._redis_link.client().pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
             subscription.subscribe(keys.EVENTS_CHANGED)
+            self._is_broken = False
             while True:
                 if subscription.get_message(timeout=POLL_S) is not None:
                     self.ring()

@@ -35,7 +35,7 @@ CLOCKS_APART_S = 1.0
 """`CAMREC_DEADLINE_S` is a little more."""
 LISTED = 10
 """Cameras named in a message."""
-SILENT_AFTER_S = 300.0
+COPY_SILENT_S = 300.0
 """Beat has media copied every half minute."""
 
 
@@ -193,7 +193,7 @@ def object_storage(services: Services) -> Part:
 def _fault(services: Services, said: dict[str, Any]) -> str | None:
     """Of the copying of one machine."""
     age_s = services.clock.now() - said["at"]
-    return said["fault"] or (f"The last copy was tried {age_s:.0f} s ago." if age_s > SILENT_AFTER_S else None)
+    return said["fault"] or (f"The last copy was tried {age_s:.0f} s ago." if age_s > COPY_SILENT_S else None)
 
 
 def media(services: Services) -> Part | None:

@@ -21,6 +21,7 @@ from app.api.identities.schemas import (
 from app.api.pages import page
 from app.api.services import services
 from storage.identities import Identity
+from storage.media_removals import remove_files
 
 blp = Blueprint("identities", __name__, "/api/v1/identities", "Who was seen")
 
@@ -77,7 +78,7 @@ class OneIdentity(MethodView):
         stay for as long as their own settings say.
         """
         made = services()
-        made.media.remove(made.identities.erase(str(identity_id)))
+        remove_files(made.database, made.media, made.settings.node, made.identities.erase(str(identity_id)))
         made.gallery.refresh()
 
 
