@@ -28,6 +28,7 @@ from storage.clips.store import Clip, ClipStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.media import Media, clip_files, clip_path, plain_snapshot_path
+from storage.media_removals import remove_noted
 from storage.models import ClipRow, MediaObjectRow
 from storage.objects.archive import ObjectArchive
 from storage.objects.store import ObjectStore
@@ -318,6 +319,20 @@ def test_a_file_that_is_gone_does_not_hold_up_the_others(site: Site, bucket: Buc
     site.archive.upload(site.now, 100)
     assert site.archive.backlog(site.now) == 0
     assert bucket.names() == in_bucket([p for p in site.paths if p != site.snapshot])
+
+
+def test_a_file_that_cannot_be_deleted_holds_up_no_other_and_is_tried_again(site: Site) -> None:
+    site.archive.upload(site.now, 100)
+    stuck = site.settings.media_dir / site.paths[0]
+    content = stuck.read_bytes()
+    stuck.unlink()
+    stuck.mkdir()
+    assert site.archive.evict(site.now + 1, 100) == 7
+    assert site.on_disk() == []
+    stuck.rmdir()
+    stuck.write_bytes(content)
+    assert remove_noted(site.database, site.media, site.settings.node) == 1
+    assert not stuck.exists()
 
 
 @pytest.mark.parametrize(

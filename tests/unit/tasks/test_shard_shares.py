@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.shard_shares import plan
+from tasks.shards import holder_name
 
 ALL = list(range(8))
 
@@ -32,3 +33,14 @@ def test_shards_stay_where_they_are() -> None:
     holders = {shard: "a" if shard < 4 else "b" for shard in ALL}
     assert plan("a", ALL, {"a": ALL, "b": ALL}, holders) == {0, 1, 2, 3}
     assert plan("a", ALL, {"a": ALL, "b": ALL, "c": ALL}, holders) < {0, 1, 2, 3}
+
+
+def test_workers_in_containers_of_one_node_are_two_holders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is process 1 of its container, whose host name is its id; the node is that of the shared data volume."""
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    holders = set()
+    for host in ("3f2a", "9b1c"):
+        monkeypatch.setattr("socket.gethostname", lambda host=host: host)
+        holders.add(holder_name("capture"))
+    assert len(holders) == 2
+    assert {holder.partition(":")[0] for holder in holders} == {"capture"}
