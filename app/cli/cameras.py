@@ -137,6 +137,9 @@ def list_(as_json: bool) -> None:
             for c in found
         ),
     )
+    for camera in found:
+        if camera.fault is not None:
+            click.echo(f"Camera {camera.id} {camera.name}: {camera.fault}", err=True)
 
 
 @cameras.command()

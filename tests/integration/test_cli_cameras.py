@@ -75,6 +75,14 @@ def camrec(data: Path, *args: str, stdin: str = "") -> subprocess.CompletedProce
     )
 
 
+def test_a_camera_stored_with_another_key_is_listed_with_its_fault(cli: Cli) -> None:
+    cli("cameras", "add", "gate", URL)
+    (cli.data / "secret.key").unlink()
+    listed = cli("cameras", "list")
+    assert "gate" in listed.stdout
+    assert listed.stderr.startswith("Camera 1 gate: A camera URL was encrypted with another key")
+
+
 def test_as_a_process(tmp_path: Path) -> None:
     data = tmp_path / "data"
     added = camrec(data, "cameras", "add", "gate", "-", "--recognise", "plates:5", stdin=f"{URL}\n")
