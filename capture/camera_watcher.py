@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 
 import redis
-from redis.client import PubSub
 
-from core.errors import CamrecError, UnavailableError
+from capture.bell import Bell
+from core.errors import CamrecError
 from core.keys import CAMERAS_CHANGED
 from storage.camera import Camera
 from storage.cameras import CameraNotFoundError, CameraStore
@@ -36,15 +36,15 @@ class CameraWatcher:
             open_cameras: gives access to the cameras.
             connect: makes a client of Redis.
         """
-        self._prepare, self._open_cameras, self._connect = prepare, open_cameras, connect
+        self._prepare, self._open_cameras = prepare, open_cameras
         self._store: CameraStore | None = None
-        self._pubsub: PubSub | None = None
         self._cameras: dict[int, Camera] | None = None
         self._unreadable: dict[int, int] = {}
         """Id → version of cameras that cannot be decrypted."""
         self._news: dict[int, Camera] | None = None
         self._changed = threading.Condition()
         self._stopped = threading.Event()
+        self._bell = Bell(connect, CAMERAS_CHANGED, POLL_INTERVAL_S, _SETTLE_S, self._stopped)
         self._thread = threading.Thread(target=self._run, name="camera-watcher", daemon=True)
 
     def start(self) -> None:
@@ -72,7 +72,7 @@ class CameraWatcher:
         while not self._stopped.is_set():
             try:
                 self._look()
-                self._wait_for_message()
+                self._bell.wait()
             except Exception as error:  # whatever it is: without this thread no change is seen
                 if not failures:
                     unexpected = not isinstance(error, CamrecError)
@@ -108,16 +108,3 @@ class CameraWatcher:
         else:
             self._unreadable[camera_id] = version
             log.error("Camera %d cannot be watched: %s", camera_id, camera.fault)
-
-    def _wait_for_message(self) -> None:
-        try:
-            if self._pubsub is None:
-                self._pubsub = self._connect().pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
-                self._pubsub.subscribe(CAMERAS_CHANGED)
-            if self._pubsub.get_message(timeout=POLL_INTERVAL_S) is not None:
-                self._stopped.wait(_SETTLE_S)
-                while self._pubsub.get_message() is not None:
-                    pass
-        except (redis.RedisError, OSError, UnavailableError):
-            self._pubsub = None
-            self._stopped.wait(POLL_INTERVAL_S)

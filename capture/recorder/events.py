@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 import redis
-from redis.client import PubSub
 
+from capture.bell import Bell
 from core.clock import Clock, SystemClock
-from core.errors import CamrecError, UnavailableError
+from core.errors import CamrecError
 from core.keys import EVENTS_CHANGED
 from core.types import Event
 from storage.event_tail import EventTail
@@ -52,15 +52,15 @@ class EventWatcher:
             heard: is given an event, and until when it lasts at least, in seconds since the epoch.
             clock: of the machine by default.
         """
-        self._events, self._connect, self._cameras, self._heard = events, connect, cameras, heard
+        self._events, self._cameras, self._heard = events, cameras, heard
         self._clock = clock or SystemClock()
         self._tail = EventTail(events, EventFilter(), (self._clock.now() - _LOOK_BACK_S, ""))
         self._unheard: deque[StoredEvent] = deque()
         self._asked: frozenset[int] = frozenset()
         self._asked_s = 0.0
         """On the monotonic clock, when it was asked which events of those cameras go on."""
-        self._pubsub: PubSub | None = None
         self._stopped = threading.Event()
+        self._bell = Bell(connect, EVENTS_CHANGED, POLL_INTERVAL_S, BURST_S, self._stopped)
         self._thread = threading.Thread(target=self._run, name="recording-events", daemon=True)
 
     def start(self) -> None:
@@ -84,7 +84,7 @@ class EventWatcher:
                 self._stopped.wait(RETRY_S)
             else:
                 is_broken = False
-                self._wait_for_message()
+                self._bell.wait()
 
     def _look(self) -> None:
         self._hear()
@@ -111,16 +111,3 @@ class EventWatcher:
 
     def _hand_on(self, event: Event, last_s: float) -> None:
         self._heard(event, min(last_s, event.started_at + LONGEST_EVENT_S))
-
-    def _wait_for_message(self) -> None:
-        try:
-            if self._pubsub is None:
-                self._pubsub = self._connect().pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
-                self._pubsub.subscribe(EVENTS_CHANGED)
-            if self._pubsub.get_message(timeout=POLL_INTERVAL_S) is not None:
-                self._stopped.wait(BURST_S)
-            while self._pubsub.get_message() is not None:
-                pass
-        except (redis.RedisError, OSError, UnavailableError):
-            self._pubsub = None
-            self._stopped.wait(POLL_INTERVAL_S)
