@@ -61,6 +61,7 @@ class Site:
 def site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     made = Site(settings)
     monkeypatch.setattr(jobs, "_database", lambda: made.database)
+    jobs._maker.cache_clear()
     yield made
     made.database.close()
 

@@ -23,7 +23,7 @@ NOW = 1_750_000_000.0
 
 
 def test_copies_are_found_and_go_with_their_owners(database: Database, settings: Settings) -> None:
-    settings = settings.model_copy(update={"s3_segments_days": 0.0, "s3_local_days": 0.0})
+    settings = settings.model_copy(update={"node": "here", "s3_segments_days": 0.0, "s3_local_days": 0.0})
     media = Media(settings.media_dir, "here")
     archive = ObjectArchive(settings, database, media, ObjectStore(cast(Any, MemoryStore()), "memory"))
     clips, segments = ClipStore(database, lambda: NOW - 100), SegmentStore(database)
@@ -47,7 +47,7 @@ def test_copies_are_found_and_go_with_their_owners(database: Database, settings:
 def test_pictures_that_change_after_the_end_of_their_event_are_copied_again(
     database: Database, settings: Settings, cameras: CameraStore
 ) -> None:
-    settings = settings.model_copy(update={"s3_local_days": 0.0})
+    settings = settings.model_copy(update={"node": "here", "s3_local_days": 0.0})
     media, bucket = Media(settings.media_dir, "here"), MemoryStore()
     archive = ObjectArchive(settings, database, media, ObjectStore(cast(Any, bucket), "memory"))
     camera = cameras.add(Camera(0, "gate", "rtsp://10.0.0.1/"))
