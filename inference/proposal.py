@@ -19,7 +19,8 @@ from inference.labelling import alphabet_of, alphabet_question, labels_of, label
 from inference.looking import look
 from inference.manifest import Layout, ModelEntry, ModelInput, Resize
 from inference.questions import Answers, Question, UnansweredError
-from inference.session import ModelError, ModelSession, open_session, show_shape
+from inference.session import ModelError, ModelSession, open_session
+from inference.shapes import show_shape
 from inference.text.characters import characters_in
 
 NORMALISATIONS: dict[str, tuple[float | tuple[float, ...], float | tuple[float, ...]]] = {

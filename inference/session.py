@@ -28,11 +28,9 @@ from inference.gpu import (
     unusable,
 )
 from inference.model_runs import noted_run
+from inference.shapes import Shape, fits, show_shape
 
 _log = logging.getLogger(__name__)
-
-Shape = tuple[int | None, ...]
-"""None where a size is free."""
 
 _SIZE_TYPES: dict[str, type[np.generic]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 
@@ -269,13 +267,6 @@ def _load(path: Path, threads: int, gpu: Gpu | None, providers: Sequence[Any]) -
     return ModelSession(session, path, None if gpu is None else gpu.largest_batch)
 
 
-def fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
-    """Whether every size that both know is the same."""
-    return len(shape) == len(expected) and all(
-        a == b or a is None or b is None for a, b in zip(shape, expected, strict=True)
-    )
-
-
 def _expect(path: Path, what: str, expected: Sequence[int | None] | None, found: Shape) -> None:
     if expected is not None and not fits(found, expected):
         raise ModelError(
@@ -285,11 +276,6 @@ def _expect(path: Path, what: str, expected: Sequence[int | None] | None, found:
 
 def _shape_of(node: Any) -> Shape:
     return tuple(size if isinstance(size, int) else None for size in node.shape)
-
-
-def show_shape(shape: Sequence[int | None]) -> str:
-    """For people."""
-    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
 
 
 def _numpy_type(path: Path, onnx_type: str) -> npt.DTypeLike:

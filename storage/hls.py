@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from core.clock import iso_utc
 from storage.live import LiveWindow
-from storage.segments import MAX_SPAN_GAP_S, SegmentFile
+from storage.segments import SegmentFile
+from storage.spans import MAX_SPAN_GAP_S
 
 
 def vod_playlist(

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, cast, func, select
 from storage.database import Database, insert_or
 from storage.models import MotionSpanRow
 from storage.purged_cameras import purged_until
-from storage.segments import Span, merged_spans
+from storage.spans import Span, merged_spans
 
 MotionKind = Literal["watched", "moving"]
 MOTION_KINDS: tuple[MotionKind, ...] = get_args(MotionKind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from storage.segments import MAX_SPAN_GAP_S, Span, merged_spans
+from storage.spans import MAX_SPAN_GAP_S, Span, merged_spans
 
 
 class _Stretch(Protocol):

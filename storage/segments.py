@@ -17,13 +17,12 @@ from storage.media_removals import note_removals
 from storage.models import CameraRow, EventRow, SegmentRow
 from storage.objects.archive import is_away
 from storage.purged_cameras import purged_until
+from storage.spans import Span, merged_spans
 
 RetentionClass = Literal["continuous", "event"]
 
 LONGEST_SEGMENT_S = 300.0
 """No segment is longer: the recorder ends one whose camera sends no key frame, and queries rely on it."""
-MAX_SPAN_GAP_S = 0.25
-"""Two segments that are no further apart are one stretch of recording."""
 _ROWS_AT_ONCE = 5000
 
 
@@ -70,10 +69,6 @@ class SegmentFile(NamedTuple):
     size_bytes: int
     init_bytes: int | None
     node: str
-
-
-Span = tuple[float, float]
-"""From, to, in seconds since the epoch."""
 
 
 class SegmentStore:
@@ -259,17 +254,6 @@ def _insert(session: Session, rows: list[dict[str, Any]]) -> int:
     statement = insert_or(session, SegmentRow).on_conflict_do_nothing(index_elements=["path"]).returning(SegmentRow.id)
     # One statement for all rows, and no ORM: a fraction of the time.
     return len(session.connection().execute(statement, rows).all())
-
-
-def merged_spans(found: Iterable[Span], max_gap_s: float = MAX_SPAN_GAP_S) -> list[Span]:
-    """Stretches that overlap or touch → one; the input is ordered by its starts."""
-    spans: list[Span] = []
-    for start, end in found:
-        if spans and start <= spans[-1][1] + max_gap_s:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
-        else:
-            spans.append((start, end))
-    return spans
 
 
 def _overlapping(camera_id: int, from_s: float, to_s: float) -> tuple[Any, ...]:

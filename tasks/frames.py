@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import redis
 from kombu.exceptions import OperationalError
@@ -19,12 +19,12 @@ from core.recognitions import RECOGNITIONS, Recognition
 from core.redis_client import connect_redis
 from core.settings import Settings
 from core.tracing import Tracing
-from core.types import Clip, Detection, Frame, Observation, Picture
+from core.types import Clip, Detection, Observation, Picture
 from inference.batcher import Batcher, QueueFullError
 from inference.catalogue import ModelStore
 from inference.gpu import DeviceError, gpu_of
 from inference.model_runs import noted_runs
-from inference.recognisers import Recogniser, build_recogniser, models_state
+from inference.recognisers import build_recogniser, models_state
 from storage.database import Database
 from storage.frames.store import FrameStore, open_frame_store
 from storage.frames.tokens import Tokens
@@ -36,30 +36,12 @@ from tasks.device_guard import DeviceGuard
 from tasks.frame_way import FrameWay
 from tasks.observations import ObservationLog, ShardFullError
 from tasks.recogniser_in_use import ModelsWatch, RecogniserInUse
+from tasks.samples import Sample, Seen, in_frame
 
 log = logging.getLogger(__name__)
 
 RESULT_TIMEOUT_S = 30.0
 """A model that runs longer than this on one batch hangs; the frame counts as lost, and a GPU as failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What is recognised of a camera."""
-
-    frame: Frame
-    """Its newest."""
-    content: Picture | Clip
-    """The frame's pixels, or the clip that ends with it."""
-    recogniser: Recogniser
-    """That of its camera when it was taken: an exchange meanwhile costs no frame."""
-    offered_at: float
-    """When its token was granted, as far as is known."""
-    taken_at: float
-
-
-Seen = tuple[Sample, tuple[Detection, ...], str]
-"""A sample, what was seen on it, and the names of the models that saw it."""
 
 
 def instances(settings: Settings) -> int:
@@ -186,7 +168,7 @@ class FrameService:
             self._way.ran([samples[i] for i in places], started_at, recogniser.model, runs)
             for place, several in zip(places, found, strict=True):
                 sample = samples[place]
-                seen[place] = (sample, _in_frame(several, sample.frame, sample.content), recogniser.model)
+                seen[place] = (sample, in_frame(several, sample.frame, sample.content), recogniser.model)
         return seen
 
     def _fail(self, camera_ids: Sequence[int], error: Exception) -> None:
@@ -226,16 +208,6 @@ def _recogniser_in_use(kind: str, settings: Settings, choice: Choice) -> Recogni
         kind,
         lambda: build_recogniser(kind, models, gpu=gpu, threads=1),
         lambda: models_state(kind, models),
-    )
-
-
-def _in_frame(detections: tuple[Detection, ...], frame: Frame, sample: Picture | Clip) -> tuple[Detection, ...]:
-    """Boxes in pixels of the frame: the pictures of a clip are smaller."""
-    if not isinstance(sample, Clip):
-        return detections
-    factor = frame.ref.width / sample.pictures[0].shape[1]
-    return tuple(
-        replace(d, box=(d.box[0] * factor, d.box[1] * factor, d.box[2] * factor, d.box[3] * factor)) for d in detections
     )
 
 

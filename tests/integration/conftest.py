@@ -12,6 +12,7 @@ import redis
 
 from core.settings import Settings, get_settings
 from tests.support.machines import Machines
+from tests.support.postgres_process import PostgresProcess, postgres_or_skip
 from tests.support.processes import children
 from tests.support.redis_process import RedisProcess
 
@@ -60,6 +61,13 @@ def settings(tmp_path: Path, redis_url: str, frame_dir: Path, monkeypatch: pytes
     get_settings.cache_clear()
     yield get_settings()
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresProcess]:
+    """A server that the test may stop or freeze."""
+    with postgres_or_skip() as process:
+        yield process
 
 
 @pytest.fixture

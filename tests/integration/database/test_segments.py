@@ -11,7 +11,8 @@ from storage.camera import Camera, Recording
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
-from storage.segments import Segment, SegmentStore, Span, merged_spans
+from storage.segments import Segment, SegmentStore
+from storage.spans import Span, merged_spans
 from tests.support.stored import an_event
 
 AT_S = 1_795_500_000.0

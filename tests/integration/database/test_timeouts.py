@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from storage import database as database_module
 from storage import postgres
 from storage.database import Database
 from tests.integration.database.conftest import pg_settings, settings_for
-from tests.support.postgres_process import NoPostgresError, PostgresProcess
+from tests.support.postgres_process import PostgresProcess
 
 LATE_S = 2.0
 
@@ -26,16 +25,6 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "CONNECT_TIMEOUT_S", 2)
     monkeypatch.setattr(postgres, "ANSWER_TIMEOUT_S", 1.0)
     monkeypatch.setattr(database_module, "POOL_TIMEOUT_S", 0.5)
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[PostgresProcess]:
-    try:
-        process = PostgresProcess()
-    except NoPostgresError as error:
-        pytest.skip(str(error))
-    with process:
-        yield process
 
 
 def refused_after_s(database: Database) -> float:
