@@ -36,7 +36,7 @@ _LEFT_BEHIND = (ClipRow, SegmentRow, FrameRow, EventRow, SightingRow, MotionSpan
 
 
 def purge_camera(session: Session, camera_id: int) -> list[str]:
-    """Delete a camera's events, recordings, clips, kept frames, sightings and what is known of its motion.
+    """Delete a camera's recordings, clips, events, kept frames, sightings and what is known of its motion.
 
     Returns:
         Media files that belong to no row any more, as paths below the media folder.

@@ -27,6 +27,7 @@ from storage.camera import RECORDING_MODES, Camera, CameraRecognition
 from storage.media_removals import remove_files
 
 FAULTS_SHOWN = 50
+PURGED = "recordings, clips, events with their pictures, kept frames and sightings"
 
 
 class _Recognition(click.ParamType[CameraRecognition]):
@@ -145,7 +146,9 @@ def list_(as_json: bool) -> None:
 @cameras.command()
 @click.argument("camera", metavar="ID|NAME")
 @click.option(
-    "--purge", is_flag=True, help="Remove its events and kept frames, too; without, they stay until retention."
+    "--purge",
+    is_flag=True,
+    help=f"Remove its {PURGED}, too; without it they stay until retention.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(camera: str, purge: bool, yes: bool) -> None:
@@ -153,7 +156,7 @@ def remove(camera: str, purge: bool, yes: bool) -> None:
     with open_services() as services:
         found = find_camera(services, camera)
         if not yes:
-            all_of_it = " with its events and frames" if purge else ""
+            all_of_it = f" with its {PURGED}" if purge else ""
             click.confirm(f"Remove camera {found.id} {found.name}{all_of_it}?", abort=True)
         files = services.cameras.remove(found.id, purge)
         services.announce_removal(found.id)

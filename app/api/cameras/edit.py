@@ -76,7 +76,7 @@ def replace_all(services: Services, items: Sequence[Fields]) -> list[Camera]:
 
 
 def remove(services: Services, camera_id: int, purge: bool, if_match: ETags) -> None:
-    """Remove a camera; ``purge``: with its events, kept frames and their files."""
+    """Remove a camera; ``purge``: with all that it has left behind, and the files of that."""
     files = services.cameras.remove(camera_id, purge, lambda camera: _check_version(camera, if_match))
     _announce_removal(services, camera_id)
     remove_files(services.database, services.media, services.settings.node, files)

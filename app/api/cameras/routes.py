@@ -132,7 +132,8 @@ class OneCamera(MethodView):
     def delete(self, query: dict[str, bool], camera_id: int) -> None:
         """Remove a camera.
 
-        Its events and kept frames stay until they expire, or go at once with `purge=true`.
+        Its recordings, clips, events with their pictures, kept frames and sightings stay until retention; with
+        `purge=true` they go at once.
         """
         edit.remove(services(), camera_id, query["purge"], request.if_match)
 

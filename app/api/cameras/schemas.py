@@ -217,7 +217,8 @@ class RemovalSchema(Schema):
     """How to remove a camera."""
 
     purge = fields.Boolean(
-        load_default=False, metadata={"description": "remove its events, recordings and kept frames, too"}
+        load_default=False,
+        metadata={"description": "remove its recordings, clips, events, kept frames and sightings, too"},
     )
 
 
