@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     process_name: str | None = Field(None, description="name of this process in log lines; `camrec up` sets it")
     host: str = Field("127.0.0.1", description="address on which the API listens")
     port: int = Field(15439, ge=1, le=65535, description="port on which the API listens")
+    proxies: int = Field(
+        0, ge=0, le=10, description="reverse proxies before the API whose X-Forwarded-For names the client; 0: none"
+    )
     api_threads: int = Field(16, ge=4, le=512, description="threads that answer requests")
     api_streams: int = Field(64, ge=1, le=1000, description="most MJPEG and event streams open at once")
     token_hours: float = Field(12.0, gt=0, le=24 * 31, description="hours for which a login is good")

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api  # type: ignore[import-untyped]
 from marshmallow import Schema, fields
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from app.api.access import access_table
@@ -97,6 +98,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies)  # type: ignore[method-assign]
     app.url_map.converters.update(id=_Id, bigid=_BigId)
     assert isinstance(app.json, DefaultJSONProvider)  # noqa: S101 - Flask's own, unless somebody replaced it
     app.json.sort_keys = False

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from openapi_spec_validator import validate
 
+from app.api.factory import create_app
 from app.api.failed_logins import MAX_FAILURES
 from core.settings import Settings, load_settings
 from storage.database import Database
@@ -186,6 +187,25 @@ def test_guessing_is_stopped(anonymous: ApiClient) -> None:
     other_user = {"username": "operator", "password": password_of("operator")}
     assert anonymous.post("/auth/token", other_user).status_code == 200
     assert anonymous.post("/auth/token", right, environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "others_status"),
+    [pytest.param(0, 429, id="no proxy: anybody may write the header"), pytest.param(1, 200, id="behind one")],
+)
+def test_clients_of_a_trusted_proxy_are_told_apart(
+    settings: Settings, database: Database, proxies: int, others_status: int
+) -> None:
+    client = ApiClient(create_app(settings.model_copy(update={"proxies": proxies})))
+
+    def log_in(password: str, forwarded_for: str) -> int:
+        body = {"username": "viewer", "password": password}
+        return client.post("/auth/token", body, headers={"X-Forwarded-For": forwarded_for}).status_code
+
+    for i in range(MAX_FAILURES):  # what the client itself wrote stands before what the proxy adds
+        assert log_in("a guess", f"192.0.2.{i}, 203.0.113.1") == 401
+    assert log_in(password_of("viewer"), "203.0.113.1") == 429
+    assert log_in(password_of("viewer"), "203.0.113.2") == others_status
 
 
 def test_a_removed_user_is_out_at_once(viewer: ApiClient, database: Database) -> None:
