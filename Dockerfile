@@ -1,7 +1,7 @@
 # camrec on the CPU: one image for all processes; the command says which (see docker-compose.yml).
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /build
-COPY requirements.lock pyproject.toml README.md LICENSE celeryconfig.py ./
+COPY requirements.lock requirements.txt pyproject.toml README.md LICENSE celeryconfig.py ./
 COPY app app
 COPY capture capture
 COPY core core
@@ -24,8 +24,9 @@ ENV PATH=/opt/camrec/bin:$PATH \
     CAMREC_DATA=/data \
     CAMREC_FRAME_DIR=/frames \
     CAMREC_HOST=0.0.0.0 \
-    NVIDIA_DRIVER_CAPABILITIES=utility,video
-# NVIDIA's driver brings what decodes video (CAMREC_HWDEVICE); where there is none, that setting means nothing.
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
+# NVIDIA's driver brings what decodes video (CAMREC_HWDEVICE), and with `compute` libcuda, by which FFmpeg opens the
+# device; where there is none, that setting means nothing.
 USER 10001
 WORKDIR /home/camrec
 EXPOSE 15439
