@@ -65,11 +65,10 @@ def check_keda(manifest: Manifest) -> None:
         "pollingInterval",
         "cooldownPeriod",
         "advanced",
-        "fallback",
         "triggers",
     }
     assert spec["scaleTargetRef"]["name"]
-    assert 0 < spec["minReplicaCount"] <= spec["fallback"]["replicas"] <= spec["maxReplicaCount"]
+    assert 0 < spec["minReplicaCount"] <= spec["maxReplicaCount"]
     required = {"redis": {"address", "listName", "listLength"}, "prometheus": {"serverAddress", "query", "threshold"}}
     for trigger in spec["triggers"]:
         assert required[trigger["type"]] <= trigger["metadata"].keys()
@@ -210,6 +209,7 @@ def test_volumes_claims_ports_and_selectors_fit_together(folder: str) -> None:
         ports = {p["name"] for c in chosen[0]["spec"]["containers"] for p in c.get("ports", ())}
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports, name
     for name, budget in of_kind(manifests, "PodDisruptionBudget").items():
+        assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow", f"{name} holds up drains in an outage"
         assert any(matches(budget["spec"]["selector"], t["metadata"]["labels"]) for t in templates.values()), name
     (ingress,) = of_kind(manifests, "Ingress").values()
     backends = {path["backend"]["service"]["name"] for path in ingress["spec"]["rules"][0]["http"]["paths"]}
