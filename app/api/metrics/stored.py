@@ -74,9 +74,16 @@ def copies(services: Services) -> Iterator[Metric]:
     said = {as_text(node): json.loads(raw) for node, raw in objects.items()}
     yield gauge(
         "camrec_objects_waiting",
-        "Media files that wait to be copied to object storage",
+        "Clips, events and recordings that wait to be copied to object storage",
         ("node",),
         [((node,), of_node["backlog"]) for node, of_node in said.items()],
+    )
+    settings = services.settings
+    yield gauge(
+        "camrec_backup_interval_seconds",
+        "Time from one backup by beat to the next (CAMREC_BACKUP_HOURS), where there are to be any",
+        (),
+        [] if settings.backup_dir is None else [((), settings.backup_hours * 3600)],
     )
     made_at = json.loads(backup).get("made_at") if backup else None
     yield gauge(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app.api.metrics.cameras import TOLD_AT_ZERO
 from capture.drops import Drops
 from inference.batcher import STALE
 
@@ -21,8 +22,8 @@ DASHBOARD = ROOT / "deploy/grafana/camrec.json"
 PAGE = (ROOT / "docs/monitoring.md").read_text()
 EXPORTED: dict[str, str] = dict(re.findall(r"^\| `(camrec_\w+)` \| (\w+) \|", PAGE, re.MULTILINE))
 """Name → type, as the page has them; tests/integration/api/test_metrics.py compares it with what the API answers."""
-NOT_SHOWN = {"camrec_event_shards", "camrec_events", "camrec_recording_state", "camrec_process_threads"}
-"""Figures that are no panel's: a constant, what grows only, and what is looked up for one camera or process."""
+NOT_SHOWN = {"camrec_event_shards", "camrec_events", "camrec_backup_interval_seconds", "camrec_process_threads"}
+"""Figures that are no panel's: constants, what grows only, and what is looked up for one process."""
 RULES: list[dict[str, Any]] = [
     rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]
 ]
@@ -65,6 +66,11 @@ def test_every_alert_says_what_is_seen_why_and_what_to_do(rule: dict[str, Any]) 
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert rule["annotations"]["summary"]
     assert len(rule["annotations"]["description"]) > 40
+
+
+def test_drops_with_an_alert_are_told_of_before_the_first() -> None:
+    asked_causes = re.findall(r'camrec_capture_drops_total\{cause=~"([\w|]+)"', ALERTS.read_text())
+    assert set("|".join(asked_causes).split("|")) == set(TOLD_AT_ZERO)
 
 
 def test_the_page_tells_of_every_alert() -> None:
