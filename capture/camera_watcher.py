@@ -9,7 +9,8 @@ from collections.abc import Callable
 import redis
 
 from capture.bell import Bell
-from core.errors import CamrecError
+from core.clock import Clock, SystemClock
+from core.complaint import Complaint
 from core.keys import CAMERAS_CHANGED
 from storage.camera import Camera
 from storage.cameras import CameraNotFoundError, CameraStore
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 3.0
 """Without Redis, or when its message was lost, changes are seen after so long."""
+KNOWN_FOR_S = 2 * POLL_INTERVAL_S
+"""After the last good look it is not known any more which cameras exist."""
 MAX_RETRY_S = 10.0
 _SETTLE_S = 0.1
 """Cameras that are imported one by one make many messages: they are answered together."""
@@ -27,7 +30,11 @@ class CameraWatcher:
     """A thread that keeps the list of cameras. What it has, it keeps while the database is down."""
 
     def __init__(
-        self, prepare: Callable[[], None], open_cameras: Callable[[], CameraStore], connect: Callable[[], redis.Redis]
+        self,
+        prepare: Callable[[], None],
+        open_cameras: Callable[[], CameraStore],
+        connect: Callable[[], redis.Redis],
+        clock: Clock | None = None,
     ) -> None:
         """Idle until `start`.
 
@@ -35,8 +42,10 @@ class CameraWatcher:
             prepare: makes the database ready; repeated until it does not raise UnavailableError.
             open_cameras: gives access to the cameras.
             connect: makes a client of Redis.
+            clock: of the machine by default.
         """
-        self._prepare, self._open_cameras = prepare, open_cameras
+        self._prepare, self._open_cameras, self._clock = prepare, open_cameras, clock or SystemClock()
+        self._looked_s = float("-inf")
         self._store: CameraStore | None = None
         self._cameras: dict[int, Camera] | None = None
         self._unreadable: dict[int, int] = {}
@@ -63,29 +72,30 @@ class CameraWatcher:
             return news
 
     def camera_ids(self) -> set[int] | None:
-        """Of all cameras that exist, those that cannot be read, too; None: not known yet."""
+        """Of all cameras that exist, those that cannot be read, too; None: not known now."""
         cameras, unreadable = self._cameras, self._unreadable
-        return None if cameras is None else cameras.keys() | unreadable
+        is_known = self._clock.monotonic() - self._looked_s <= KNOWN_FOR_S
+        return cameras.keys() | unreadable if cameras is not None and is_known else None
 
     def _run(self) -> None:
-        failures = 0
+        failures, complaint = 0, Complaint(log, "Cameras cannot be read; those known are watched on")
         while not self._stopped.is_set():
             try:
                 self._look()
                 self._bell.wait()
-            except Exception as error:  # whatever it is: without this thread no change is seen
-                if not failures:
-                    unexpected = not isinstance(error, CamrecError)
-                    log.warning("Cameras cannot be read; those known are watched on: %s", error, exc_info=unexpected)
+            except Exception as error:  # noqa: BLE001  # whatever it is: without this thread no change is seen
+                complaint.failed(error)
                 failures += 1
                 self._stopped.wait(min(MAX_RETRY_S, 0.5 * 2.0**failures))
             else:
+                complaint.well()
                 failures = 0
 
     def _look(self) -> None:
         if self._store is None:
             self._prepare()
             self._store = self._open_cameras()
+        looked_s = self._clock.monotonic()
         versions = self._store.versions()
         self._unreadable = {i: v for i, v in self._unreadable.items() if versions.get(i) == v}
         cameras = {i: c for i, c in (self._cameras or {}).items() if versions.get(i) == c.version}
@@ -97,6 +107,7 @@ class CameraWatcher:
             with self._changed:
                 self._news = cameras
                 self._changed.notify()
+        self._looked_s = looked_s
 
     def _read(self, store: CameraStore, camera_id: int, version: int, cameras: dict[int, Camera]) -> None:
         try:

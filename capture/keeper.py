@@ -9,7 +9,8 @@ from collections import deque
 
 from capture.disk_guard import DiskGuard
 from capture.drops import Drops
-from core.errors import CamrecError, UnavailableError
+from core.complaint import Complaint
+from core.errors import UnavailableError
 from core.types import FrameRef, Picture
 from storage.kept_frames import KeptFrame, KeptFrameStore
 from storage.media import Media, encode_jpeg, kept_frame_path
@@ -39,6 +40,7 @@ class Keeper:
         self._media, self._rows, self._drops = media, rows, drops
         self._disk = disk
         self._stopped = threading.Event()
+        self._complaint = Complaint(log, "Kept frames wait for the database")
         self._changed = threading.Condition()
         self._frames: deque[tuple[FrameRef, Picture]] = deque()
         self._waiting_bytes = 0
@@ -117,24 +119,22 @@ class Keeper:
             self._media.remove([lost.path])  # without a row nobody would ever find or expire it
 
     def _write_rows(self) -> None:
-        is_broken = False
-        while not self._stopped.wait(ROWS_RETRY_S if is_broken else ROWS_INTERVAL_S):
-            is_broken = not self._store_rows(log_failure=not is_broken)
+        while not self._stopped.wait(ROWS_RETRY_S if self._complaint.is_failing else ROWS_INTERVAL_S):
+            self._store_rows()
         self._threads[0].join()  # its last frames need rows, too
-        self._store_rows(log_failure=True)
+        self._store_rows()
 
-    def _store_rows(self, *, log_failure: bool) -> bool:
+    def _store_rows(self) -> None:
         with self._lock:
             rows = list(self._unstored)
         try:
             self._rows.add(rows)
-        except Exception as error:  # whatever it is, the rows wait and the thread lives
-            if log_failure:
-                log.warning("Kept frames wait for the database: %s", error, exc_info=not isinstance(error, CamrecError))
-            return False
+        except Exception as error:  # noqa: BLE001  # whatever it is, the rows wait and the thread lives
+            self._complaint.failed(error)
+            return
+        self._complaint.well()
         stored = set(rows)
         with self._lock:
             # From the left, the oldest may have been given up meanwhile.
             while self._unstored and self._unstored[0] in stored:
                 self._unstored.popleft()
-        return True

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Protocol
 
 from capture.drops import Drops
-from core.errors import CamrecError
+from core.complaint import Complaint
 from storage.motion_spans import LONGEST_SPAN_S, MotionKind, MotionSpan
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class MotionLog:
         """Those of the open spans that are not stored as they are now."""
         self._ended: deque[MotionSpan] = deque()
         self._stopped = threading.Event()
+        self._complaint = Complaint(log, "Motion waits for the database")
         self._thread = threading.Thread(target=self._run, name="motion-rows", daemon=True)
 
     def start(self) -> None:
@@ -101,28 +102,26 @@ class MotionLog:
             self._drops.count(self._ended.popleft().camera_id, "motion_lost")
 
     def _run(self) -> None:
-        is_broken = False
         while not self._stopped.wait(INTERVAL_S):
-            is_broken = not self._store(log_failure=not is_broken)
-        self._store(log_failure=not is_broken)
+            self._store()
+        self._store()
 
-    def _store(self, *, log_failure: bool) -> bool:
+    def _store(self) -> None:
         with self._lock:
             ended = list(islice(self._ended, ENDED_PER_PASS))
             grown = {key: self._open[key] for key in self._grown}
         try:
             self._rows.put([*ended, *grown.values()])
-        except Exception as error:  # whatever it is, the spans wait and the thread lives
-            if log_failure:
-                log.warning("Motion waits for the database: %s", error, exc_info=not isinstance(error, CamrecError))
-            return False
+        except Exception as error:  # noqa: BLE001  # whatever it is, the spans wait and the thread lives
+            self._complaint.failed(error)
+            return
+        self._complaint.well()
         stored = set(ended)
         with self._lock:
             # From the left, the oldest may have been given up meanwhile.
             while self._ended and self._ended[0] in stored:
                 self._ended.popleft()
             self._grown -= {key for key, span in grown.items() if self._open.get(key) is span}
-        return True
 
 
 def _goes_on(span: MotionSpan, at_s: float) -> bool:

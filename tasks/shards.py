@@ -6,13 +6,14 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import redis
 from celery import bootsteps
 
 from core.clock import SystemClock
+from core.complaint import Complaint
 from core.errors import CamrecError, UnavailableError
 from core.lease import Lease
 from core.recognitions import events_queue
@@ -50,9 +51,10 @@ class ShardKeeper:
     """Takes and renews leases, and makes the worker consume exactly the queues of the shards it holds."""
 
     def __init__(
-        self, node: str, queues: Sequence[str], tools: JudgingTools, refreshes: Sequence[Callable[[], None]]
+        self, node: str, queues: Sequence[str], tools: JudgingTools, refreshes: Mapping[str, Callable[[], None]]
     ) -> None:
-        """Node: of this machine. Refreshes: of what the tools know of the database, a round each second."""
+        """Node: of this machine. Refreshes: of what the tools know of the database, each second, and what to say where
+        one fails."""
         self._holder = holder_name(node)
         self._tools = tools
         self._clock = SystemClock()
@@ -64,14 +66,22 @@ class ShardKeeper:
         self._judges: dict[int, ShardJudge] = {}
         self._consumer: Any = None
         self._consuming: set[int] = set()
+        self._waiting = {shard: Complaint(log, f"Observations of shard {shard} wait") for shard in self._shards}
         self._stop = threading.Event()
         # Two threads: a database that keeps `_tick` waiting must not cost the leases.
         self._threads = [
-            threading.Thread(target=self._run, args=steps, name=name, daemon=True)
-            for name, steps in (
-                ("shard-leases", (self._renew, self._follow)),
-                ("shard-ticks", (self._tools.cameras.refresh, *refreshes, self._tick)),
-            )
+            threading.Thread(target=self._run, args=(steps,), name=name, daemon=True)
+            for name, steps in {
+                "shard-leases": {
+                    "Leases of shards are not renewed": self._renew,
+                    "Queues of shards are not followed": self._follow,
+                },
+                "shard-ticks": {
+                    "Events are judged by the cameras' settings as they were": self._tools.cameras.refresh,
+                    **refreshes,
+                    "Shards are not looked through": self._tick,
+                },
+            }.items()
         ]
 
     def start(self) -> None:
@@ -109,17 +119,20 @@ class ShardKeeper:
         except ShardLostError:
             self._lose(shard)
         except UnavailableError as error:
-            log.warning("observations of shard %d wait: %s", shard, error)
+            self._waiting[shard].failed(error)
+        else:
+            self._waiting[shard].well()
 
-    def _run(self, *steps: Callable[[], None]) -> None:
+    def _run(self, steps: Mapping[str, Callable[[], None]]) -> None:
+        complaints = {what: Complaint(log, what) for what in steps}
         while not self._stop.is_set():
-            for step in steps:
+            for what, step in steps.items():
                 try:
                     step()
-                except (redis.RedisError, CamrecError, OSError) as error:
-                    log.warning("%s: %s", step.__name__.strip("_"), error)
-                except Exception:
-                    log.exception("the keeper of shards failed and goes on")
+                except Exception as error:  # noqa: BLE001  # whatever it is, the next round is another try
+                    complaints[what].failed(error)
+                else:
+                    complaints[what].well()
             self._stop.wait(ROUND_S)
 
     def _renew(self) -> None:
@@ -212,7 +225,8 @@ def start(settings: Settings, worker: Any, queues: Sequence[str]) -> None:
         tracing=Tracing(settings, "judge"),
         matchers={"plates": plate_lists, "reid": gallery_matcher(settings, database)},
     )
-    _keeper = ShardKeeper(settings.node, queues, tools, [plate_lists.refresh])
+    refreshes = {"Plates are compared with the lists as they were": plate_lists.refresh}
+    _keeper = ShardKeeper(settings.node, queues, tools, refreshes)
     worker.concurrency = 1  # whatever -c says: the observations of a camera are judged in order
     worker.app.steps["consumer"].add(FollowLeases)
     for queue in queues:

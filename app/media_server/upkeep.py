@@ -7,9 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-import redis
-
-from core.errors import CamrecError, UnavailableError
+from core.complaint import Complaint
 from core.figures import REGISTRY
 from core.redis_client import connect_redis
 from core.settings import Settings
@@ -35,32 +33,28 @@ class Upkeep:
         self._settings = settings
         self._nodes = MediaNodes(settings)
         self._works = (
-            ("announce", self._announce, ANNOUNCE_INTERVAL_S),
-            ("expire", expire, RETENTION_INTERVAL_S),
-            ("copy", copy, COPY_INTERVAL_S),
+            ("announce", "Other machines do not hear where media are", self._announce, ANNOUNCE_INTERVAL_S),
+            ("expire", "Old media are not let go", expire, RETENTION_INTERVAL_S),
+            ("copy", "Media are not copied to object storage", copy, COPY_INTERVAL_S),
         )
 
     def start(self) -> None:
         """Begin."""
-        for name, work, interval_s in self._works:
-            threading.Thread(target=self._repeat, args=(work, interval_s), name=name, daemon=True).start()
+        for name, failing, work, interval_s in self._works:
+            complaint = Complaint(log, failing)
+            threading.Thread(target=self._repeat, args=(work, interval_s, complaint), name=name, daemon=True).start()
 
     def _announce(self) -> None:
-        try:
-            self._nodes.announce(self._settings.node, self._settings.node_url or "")
-            with connect_redis(self._settings, REDIS_TIMEOUT_S) as client:
-                REGISTRY.flush(client)
-        except (redis.RedisError, UnavailableError) as error:
-            log.debug("No sign of life given: %s", error)
+        self._nodes.announce(self._settings.node, self._settings.node_url or "")
+        with connect_redis(self._settings, REDIS_TIMEOUT_S) as client:
+            REGISTRY.flush(client)
 
-    def _repeat(self, work: Callable[[], object], interval_s: float) -> None:
-        is_failing = False
+    def _repeat(self, work: Callable[[], object], interval_s: float, complaint: Complaint) -> None:
         while True:
             try:
                 work()
-                is_failing = False
-            except Exception as error:  # the next time it may go well; until then, once
-                if not is_failing:
-                    log.warning("Media are not looked after: %s", error, exc_info=not isinstance(error, CamrecError))
-                is_failing = True
+            except Exception as error:  # noqa: BLE001  # the next time it may go well
+                complaint.failed(error)
+            else:
+                complaint.well()
             time.sleep(interval_s)

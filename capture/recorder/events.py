@@ -11,7 +11,7 @@ import redis
 
 from capture.bell import Bell
 from core.clock import Clock, SystemClock
-from core.errors import CamrecError
+from core.complaint import Complaint
 from core.keys import EVENTS_CHANGED
 from core.types import Event
 from storage.event_tail import EventTail
@@ -72,18 +72,15 @@ class EventWatcher:
         self._stopped.set()
 
     def _run(self) -> None:
-        is_broken = False
+        complaint = Complaint(log, "Events to record cannot be read")
         while not self._stopped.is_set():
             try:
                 self._look()
-            except Exception as error:  # whatever it is: without this thread no event is recorded
-                if not is_broken:
-                    unexpected = not isinstance(error, CamrecError)
-                    log.warning("Events to record cannot be read: %s", error, exc_info=unexpected)
-                is_broken = True
+            except Exception as error:  # noqa: BLE001  # whatever it is: without this thread no event is recorded
+                complaint.failed(error)
                 self._stopped.wait(RETRY_S)
             else:
-                is_broken = False
+                complaint.well()
                 self._bell.wait()
 
     def _look(self) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 
-import redis
-
 from app.api.redis_link import RedisLink
 from core import keys
-from core.errors import UnavailableError
+from core.complaint import Complaint
 
 POLL_S = 2.0
 """How often the database is looked at when nobody rings."""
@@ -24,7 +22,7 @@ class EventBell:
         self._redis_link = redis_link
         self._rung = threading.Condition()
         self._rings = 0
-        self._is_broken = False
+        self._complaint = Complaint(_log, "The event feed looks into the database only")
         self._thread: threading.Thread | None = None
 
     def wait(self, seen: int, timeout_s: float = POLL_S) -> int:
@@ -55,16 +53,13 @@ class EventBell:
             try:
                 self._ring_on_messages()
             except Exception as error:  # noqa: BLE001  # the feeds of this process need the thread, whatever it is
-                is_expected = isinstance(error, redis.RedisError | OSError | UnavailableError)
-                if not self._is_broken:
-                    _log.warning("The event feed looks into the database only: %s", error, exc_info=not is_expected)
-                self._is_broken = True
+                self._complaint.failed(error)
                 threading.Event().wait(POLL_S)
 
     def _ring_on_messages(self) -> None:
         with self._redis_link.client().pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
             subscription.subscribe(keys.EVENTS_CHANGED)
-            self._is_broken = False
+            self._complaint.well()
             while True:
                 if subscription.get_message(timeout=POLL_S) is not None:
                     self.ring()

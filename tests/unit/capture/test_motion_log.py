@@ -116,10 +116,10 @@ def test_what_lasts_goes_on_in_another_row(bench: Bench) -> None:
 
 def test_open_spans_grow_and_are_stored_only_when_they_did(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.look("####")
-    bench.log._store(log_failure=True)
-    bench.log._store(log_failure=True)
+    bench.log._store()
+    bench.log._store()
     bench.look("##", 4.0)
-    bench.log._store(log_failure=True)
+    bench.log._store()
     assert bench.rows.calls == [2, 0, 2]
     assert bench.rows.of("moving") == [(0, 5)]
     bench.log.forget(1)
@@ -134,7 +134,7 @@ def test_spans_wait_for_a_locked_database_and_their_number_is_bounded(
     bench.rows.locked = True
     for number in range(4):
         bench.look("#", 100.0 * number)
-    assert not bench.log._store(log_failure=True)
+    bench.log._store()
     bench.rows.locked = False
     bench.store()
     assert bench.drops.of(1) == {"motion_lost": 4}
@@ -155,8 +155,8 @@ def test_spans_hold_every_motion_in_order_whenever_they_are_stored(looks: list[t
         if moves:
             moved.append(at_s)
         if stores:
-            bench.log._store(log_failure=False)
-    bench.log._store(log_failure=False)
+            bench.log._store()
+    bench.log._store()
     moving, watched = bench.rows.of("moving"), bench.rows.of("watched")
     assert all(any(s - 1e-3 <= at <= e + 1e-3 for s, e in moving) for at in moved)
     for before, after in pairwise(moving):
