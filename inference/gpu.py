@@ -5,8 +5,12 @@ Options: https://onnxruntime.ai/docs/execution-providers/ (CUDA, TensorRT).
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,8 +25,17 @@ CPU = "CPUExecutionProvider"
 
 Precision = Literal["fp32", "fp16"]
 
-_OF_THE_DEVICE = ("cuda", "cudnn", "cublas", "tensorrt", "failed to allocate memory")
+_NO_ROOM = ("smaller than requested bytes", "failed to allocate memory", "out of memory")
+"""In ONNX Runtime's errors: the arena has reached its limit, or the card has no memory left."""
+
+_OF_THE_DEVICE = ("cuda", "cudnn", "cublas", "tensorrt", "bfcarena", *_NO_ROOM)
 """What ONNX Runtime's errors name where the GPU is at fault, and not the model."""
+
+_ITS_SOURCE = re.compile(r"/onnxruntime_src/\S+")
+"""Errors name the file that raised them, that of a shape that does not fit too: core/providers/cuda/…"""
+
+LEAST_DRIVER = 580
+"""For CUDA 13: https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html"""
 
 LEAST_LARGEST_BATCH = 16
 """Crops of persons and plates come by the dozen, however few frames a batch has."""
@@ -124,31 +137,63 @@ def _counted_how() -> str:
     return "" if visible is None else f" (GPUs count within CUDA_VISIBLE_DEVICES={visible})"
 
 
-def check_is_built_in(onnxruntime: Any, gpu: Gpu) -> None:
-    """Raise `DeviceError` where ONNX Runtime was built without the provider."""
+def load_libraries(onnxruntime: Any, gpu: Gpu) -> None:
+    """Load those of CUDA that pip brought; raise `DeviceError` where ONNX Runtime was built without the provider."""
     built_in = onnxruntime.get_available_providers()
     if gpu.provider_name not in built_in:
         raise DeviceError(
             f"GPU {gpu.number} was asked for, but this ONNX Runtime has only {', '.join(built_in)}. Install "
             "onnxruntime-gpu in place of onnxruntime, or unset CAMREC_GPU to run on the CPU."
         )
+    with redirect_stdout(sys.stderr):  # it prints, where `--json` promises one document
+        onnxruntime.preload_dlls()
 
 
-def unusable(gpu: Gpu, asked: str, instead: str) -> DeviceError:
-    """What to raise where ONNX Runtime did something else than use the provider that was asked for."""
+def unusable(onnxruntime: Any, gpu: Gpu, asked: str, instead: str, cause: str = "see the log") -> DeviceError:
+    """What to raise where ONNX Runtime did something else than use the provider that was asked for.
+
+    Args:
+        onnxruntime: the module.
+        gpu: that was asked for.
+        asked: the provider.
+        instead: what it did.
+        cause: as far as it told.
+    """
+    did = f"ONNX Runtime {instead} ({_missing_library(onnxruntime, asked) or cause})"
     if asked == TENSORRT:
         return DeviceError(
-            f"TensorRT was asked for on GPU {gpu.number}{_counted_how()}, but ONNX Runtime {instead}: it could not "
-            "load TensorRT 10 (libnvinfer.so.10), CUDA, cuDNN or the device. Install TensorRT's libraries, set "
+            f"TensorRT was asked for on GPU {gpu.number}{_counted_how()}, but {did}: it could not load TensorRT 10 "
+            "(libnvinfer.so.10), CUDA, cuDNN or the device. Install TensorRT's libraries, set "
             "CAMREC_GPU_PROVIDER=cuda, or unset CAMREC_GPU to run on the CPU."
         )
     return DeviceError(
-        f"GPU {gpu.number} was asked for{_counted_how()}, but ONNX Runtime {instead}: it could not load CUDA, cuDNN or "
-        "the device. Install the CUDA and cuDNN libraries that onnxruntime-gpu names, check the number with "
-        "`nvidia-smi -L`, or unset CAMREC_GPU to run on the CPU."
+        f"GPU {gpu.number} was asked for{_counted_how()}, but {did}: it could not load CUDA, cuDNN or the device. "
+        f"Install NVIDIA's driver {LEAST_DRIVER} or newer, and the libraries with `pip install "
+        f"'onnxruntime-gpu[cuda,cudnn]=={onnxruntime.__version__}'`; check the number with `nvidia-smi -L`, or unset "
+        "CAMREC_GPU to run on the CPU."
     )
 
 
-def is_of_the_device(error: Exception) -> bool:
-    """Whether an error of ONNX Runtime is the GPU's fault, and not the model's."""
-    return any(word in str(error).lower() for word in _OF_THE_DEVICE)
+def _missing_library(onnxruntime: Any, asked: str) -> str | None:
+    """What the linker does not find for a provider: ONNX Runtime writes that to its log alone."""
+    name = f"libonnxruntime_providers_{'tensorrt' if asked == TENSORRT else 'cuda'}.so"
+    try:
+        ctypes.CDLL(str(Path(onnxruntime.__file__).with_name("capi") / name))
+    except OSError as error:
+        return str(error)
+    return None
+
+
+def is_of_the_device(error: str) -> bool:
+    """Whether a text of ONNX Runtime is about the GPU's fault, and not the model's."""
+    text = _ITS_SOURCE.sub("", error).lower()
+    return any(word in text for word in _OF_THE_DEVICE)
+
+
+def way_out(error: str) -> str:
+    """What helps against a text of ONNX Runtime that is about the GPU's fault; empty where nothing is known."""
+    if any(word in error.lower() for word in _NO_ROOM):
+        return " Lower CAMREC_MAX_BATCH, raise CAMREC_GPU_MEMORY, or give this GPU fewer queues."
+    if "driver version is insufficient" in error.lower():
+        return f" Install NVIDIA's driver {LEAST_DRIVER} or newer."
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from core.errors import CamrecError
@@ -44,6 +45,13 @@ class ModelInput:
     def size(self) -> tuple[int | None, int | None]:
         """Width and height in pixels."""
         return self.shape[self.layout.index("W")], self.shape[self.layout.index("H")]
+
+    @property
+    def values(self) -> tuple[float, float]:
+        """What black and white pixels become; of channels that differ, the least and the largest."""
+        means, scales = np.atleast_1d(self.mean), np.atleast_1d(self.scale)
+        ends = np.concatenate([-means * scales, (255 - means) * scales])
+        return float(ends.min()), float(ends.max())
 
 
 @dataclass(frozen=True, slots=True)

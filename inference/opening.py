@@ -27,4 +27,11 @@ def open_model(
             f"{', '.join(decoders)}."
         )
     path = store.path_of(entry.name)
-    return open_session(path, gpu=gpu, threads=threads, input_shape=entry.input.shape, output_shape=entry.output)
+    return open_session(
+        path,
+        gpu=gpu,
+        threads=threads,
+        input_shape=entry.input.shape,
+        output_shape=entry.output,
+        values=entry.input.values,
+    )

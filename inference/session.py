@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import CamrecError
-from inference.agreement import MOST_DEVIATION, deviation, sample_input
+from inference.agreement import same_results
 from inference.buckets import Part, buckets_to, in_buckets, of_size
 from inference.engines import engine_folder, sole_builder, tidy_engines
 from inference.gpu import (
@@ -21,11 +21,12 @@ from inference.gpu import (
     DeviceError,
     Gpu,
     Precision,
-    check_is_built_in,
     cuda_provider,
     is_of_the_device,
+    load_libraries,
     tensorrt_provider,
     unusable,
+    way_out,
 )
 from inference.model_runs import noted_run
 from inference.shapes import Shape, fits, show_shape
@@ -88,7 +89,7 @@ class ModelSession:
             One array (N, …) for each output.
 
         Raises:
-            ModelError: the batch does not fit the model's input.
+            ModelError: the batch does not fit the model's input, or the model fails on it.
             DeviceError: the GPU failed.
         """
         self._check(batch.shape)
@@ -113,10 +114,13 @@ class ModelSession:
         try:
             with noted_run(self.path.stem, items):
                 outputs: list[npt.NDArray[Any]] = self._session.run(None, self._feed(batch))
-        except Exception as error:
-            if self.on_gpu and is_of_the_device(error):
-                raise DeviceError(f"{self.path.name} failed on the GPU: {_first_line(error)}") from error
-            raise
+        except Exception as error:  # ONNX Runtime's have no class in common
+            found = _first_line(error)
+            if self.on_gpu and is_of_the_device(str(error)):
+                raise DeviceError(f"{self.path.name} failed on the GPU: {found}{way_out(str(error))}") from error
+            raise ModelError(
+                f"{self.path.name} failed on a batch of shape {show_shape(batch.shape)}: {found}"
+            ) from error
         return outputs if items == size else [output[:items] for output in outputs]
 
     def _feed(self, batch: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
@@ -154,6 +158,7 @@ def open_session(
     threads: int,
     input_shape: Sequence[int | None] | None = None,
     output_shape: Sequence[int | None] | None = None,
+    values: tuple[float, float] = (0.0, 1.0),
 ) -> ModelSession:
     """Load a model.
 
@@ -163,6 +168,7 @@ def open_session(
         threads: CPU threads for one run.
         input_shape: what the caller feeds, None where it may be anything.
         output_shape: what the caller decodes, of the first output.
+        values: least and largest that pictures have in the input, to compare precisions by.
 
     Raises:
         ModelError: the file is missing, is no ONNX model or has other shapes.
@@ -172,7 +178,7 @@ def open_session(
         raise ModelError(
             f"No model file {path}. `camrec models list` shows what is there, `camrec models pull` fetches."
         )
-    model = _load(path, threads, None, [CPU]) if gpu is None else _load_on_gpu(path, threads, gpu)
+    model = _load(path, threads, None, [CPU]) if gpu is None else _load_on_gpu(path, threads, gpu, values)
     _expect(path, "an input", input_shape, model.input_shape)
     _expect(path, "an output", output_shape, model.output_shapes[0])
     _log.info("%s runs on %s, %d threads", path.name, "the CPU" if gpu is None else f"GPU {gpu.number}", threads)
@@ -181,22 +187,7 @@ def open_session(
     return model
 
 
-def same_results(reference: ModelSession, candidate: ModelSession) -> bool:
-    """Whether the candidate, of half precision, may stand for the reference; logged where it may not."""
-    shape = [size or 1 for size in reference.input_shape]
-    found = deviation(reference, candidate, sample_input(shape, reference.input_type))
-    if found <= MOST_DEVIATION:
-        return True
-    _log.warning(
-        "%s runs in fp32: in fp16 its outputs differ by %.2g of their largest value, at most %.2g is allowed",
-        reference.path.name,
-        found,
-        MOST_DEVIATION,
-    )
-    return False
-
-
-def _load_on_gpu(path: Path, threads: int, gpu: Gpu) -> ModelSession:
+def _load_on_gpu(path: Path, threads: int, gpu: Gpu, values: tuple[float, float]) -> ModelSession:
     providers = [cuda_provider(gpu), CPU]
     if gpu.provider == "cuda":
         return _load(path, threads, gpu, providers)
@@ -205,9 +196,13 @@ def _load_on_gpu(path: Path, threads: int, gpu: Gpu) -> ModelSession:
         # TensorRT would build an engine, for a minute, at each new size.
         _log.info("%s takes pictures of any size: it runs by CUDA in place of TensorRT", path.name)
         return _load(path, threads, gpu, providers)
-    model = _load_by_tensorrt(reference, threads, gpu, gpu.precision)
-    if gpu.precision == "fp16" and not same_results(reference, model):
-        model = _load_by_tensorrt(reference, threads, gpu, "fp32")
+    try:
+        model = _load_by_tensorrt(reference, threads, gpu, gpu.precision)
+        if gpu.precision == "fp16" and not same_results(reference, model, values):
+            model = _load_by_tensorrt(reference, threads, gpu, "fp32")
+    except ModelError as error:
+        _log.warning("%s runs by CUDA in place of TensorRT: %s", path.name, error)
+        return _load(path, threads, gpu, providers)
     if gpu.engines is not None:
         tidy_engines(gpu.engines)
     return model
@@ -232,8 +227,7 @@ def _load(path: Path, threads: int, gpu: Gpu | None, providers: Sequence[Any]) -
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     if gpu is not None:
-        check_is_built_in(onnxruntime, gpu)
-        onnxruntime.preload_dlls()
+        load_libraries(onnxruntime, gpu)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
@@ -254,16 +248,18 @@ def _load(path: Path, threads: int, gpu: Gpu | None, providers: Sequence[Any]) -
     ) as error:
         # Whoever sees health sees the text: file names do, paths are nobody's business.
         found = _first_line(error).replace(str(path), path.name)
-        if gpu is not None and is_of_the_device(error):
-            raise DeviceError(f"{path.name} cannot be loaded on GPU {gpu.number}: {found}") from error
+        text = str(error).replace(str(path), "")
+        # What TensorRT says of a model names TensorRT too; where the GPU itself is at fault, CUDA fails as well.
+        if gpu is not None and providers[0][0] != TENSORRT and is_of_the_device(text):
+            raise DeviceError(f"{path.name} cannot be loaded on GPU {gpu.number}: {found}{way_out(text)}") from error
         raise ModelError(f"{path.name} cannot be loaded: expected an ONNX model, found {found}") from error
     except (RuntimeError, ValueError) as error:  # of a provider that cannot be set up
         if gpu is None:
             raise
-        raise unusable(gpu, providers[0][0], "refused it") from error
+        raise unusable(onnxruntime, gpu, providers[0][0], "refused it", _first_line(error)) from error
     found = session.get_providers()[0]
     if gpu is not None and found != providers[0][0]:  # it only logs that a provider does not load, and takes the next
-        raise unusable(gpu, providers[0][0], f"fell back to {found}")
+        raise unusable(onnxruntime, gpu, providers[0][0], f"fell back to {found}")
     return ModelSession(session, path, None if gpu is None else gpu.largest_batch)
 
 
@@ -290,4 +286,4 @@ def _numpy_type(path: Path, onnx_type: str) -> npt.DTypeLike:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

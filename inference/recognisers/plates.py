@@ -114,7 +114,12 @@ def build_plate_recogniser(store: ModelStore, gpu: Gpu | None, threads: int) -> 
     def load(name: str) -> ModelSession:
         entry = store.entry(name)
         return open_session(
-            store.path_of(name), gpu=gpu, threads=threads, input_shape=entry.input.shape, output_shape=entry.output
+            store.path_of(name),
+            gpu=gpu,
+            threads=threads,
+            input_shape=entry.input.shape,
+            output_shape=entry.output,
+            values=entry.input.values,
         )
 
     text_entry = store.chosen(KIND, "text")

@@ -15,7 +15,7 @@ from core.settings import load_settings
 from inference.agreement import deviation, sample_input
 from inference.buckets import Part, bucket_of, in_buckets, of_size
 from inference.engines import engine_folder, sole_builder, tidy_engines
-from inference.gpu import Gpu, cuda_provider, gpu_of, tensorrt_provider
+from inference.gpu import DeviceError, Gpu, cuda_provider, gpu_of, tensorrt_provider
 from inference.session import open_session
 from tests.support.tiny_onnx import write_identity
 
@@ -95,10 +95,29 @@ class Answers:
         pytest.param([np.array([[2.0, 0.0]])], float("inf"), id="shape"),
         pytest.param([], float("inf"), id="number of outputs"),
         pytest.param([np.array([2.0, np.nan])], float("inf"), id="no number"),
+        pytest.param([np.float64(2.0)], float("inf"), id="one number"),
     ],
 )
 def test_deviation(found: list[np.ndarray], expected: float) -> None:
     assert deviation(Answers(np.array([2.0, 0.0])), Answers(*found), np.zeros(1)) == pytest.approx(expected)
+
+
+BOXES = np.tile([320.0, 240.0, 0.5, 0.001], (50, 1))
+"""In pixels, with a score that counts and one that does not."""
+
+
+@pytest.mark.parametrize(
+    ("factors", "expected"),
+    [
+        pytest.param([1.01, 1, 1, 1], 0.01, id="boxes"),
+        pytest.param([1, 1, 0, 1], 1.0, id="scores are gone"),
+        pytest.param([1, 1, 1, 0.5], 0.05, id="a score that decides nothing"),
+    ],
+)
+@pytest.mark.parametrize("is_turned", [False, True], ids=["rows", "columns"])
+def test_scores_do_not_vanish_beside_coordinates(factors: list[float], expected: float, is_turned: bool) -> None:
+    both = [(a.T if is_turned else a)[np.newaxis] for a in (BOXES, BOXES * factors)]
+    assert deviation(Answers(both[0]), Answers(both[1]), np.zeros(1)) == pytest.approx(expected)
 
 
 def test_the_sample_input_is_a_picture_and_always_the_same(tmp_path: Path) -> None:
@@ -107,6 +126,7 @@ def test_the_sample_input_is_a_picture_and_always_the_same(tmp_path: Path) -> No
         assert (sample.dtype, sample.shape) == (kind, (2, 3, 20, 30))
         assert np.ptp(sample.astype(float)) > low
         assert 0 <= sample.min() <= sample.max() <= high
+        assert sample_input((1, 3, 64, 64), np.float32, (-2.0, 255.0)).max() > 250
         np.testing.assert_array_equal(sample, sample_input((2, 3, 20, 30), kind))
     session = open_session(write_identity(tmp_path / "m.onnx", ["n", 3, 8, 8]), gpu=None, threads=1)
     assert deviation(session, session, sample_input((1, 3, 8, 8), np.float32)) == 0.0
@@ -130,6 +150,15 @@ def test_engines_are_kept_by_content_precision_and_runtime(tmp_path: Path) -> No
     assert folders[0] == folders[1]
     assert len(set(folders)) == 4
     assert all(folder.is_dir() for folder in folders)
+
+
+def test_a_folder_of_engines_that_cannot_be_had_is_named(tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"one")
+    with pytest.raises(DeviceError, match=rf"cannot be kept in {model}/.*: Not a directory"):
+        engine_folder(model, model, "fp32", "1.31")
+    with pytest.raises(DeviceError, match=r"cannot be kept in .*none: No such file"), sole_builder(tmp_path / "none"):
+        pass
 
 
 def test_engines_that_were_not_used_for_longest_go_first(tmp_path: Path) -> None:

@@ -6,13 +6,18 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
-from inference.gpu import DeviceError, Gpu
+from inference.agreement import same_results
+from inference.gpu import CPU, CUDA, TENSORRT, DeviceError, Gpu
 from inference.looking import look
 from inference.proposal import propose
 from inference.questions import Answers
-from inference.session import ModelError, ModelSession, open_session, same_results
+from inference.session import ModelError, ModelSession, open_session
 from tests.support.tiny_onnx import write_constant, write_identity
+
+HAS_GPU = Path("/dev/nvidiactl").exists()
+HAS_CUDA_BUILT_IN = CUDA in onnxruntime.get_available_providers()
 
 
 class Counted(onnxruntime.InferenceSession):  # type: ignore[misc]
@@ -95,10 +100,88 @@ def test_a_missing_file_is_named_with_the_way_out(tmp_path: Path) -> None:
         open_session(tmp_path / "none.onnx", gpu=None, threads=1)
 
 
-def test_a_gpu_that_cannot_be_had_is_an_error_not_a_silent_fall_back(tmp_path: Path) -> None:
+def test_a_gpu_that_cannot_be_had_is_an_error_not_a_silent_fall_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write_identity(tmp_path / "m.onnx", ["n", 3])
-    with pytest.raises(DeviceError, match=r"GPU 97 was asked for.*CAMREC_GPU"):
+    with pytest.raises(DeviceError, match=r"GPU 97 was asked for.*(pip install|Install onnxruntime-gpu).*CAMREC_GPU"):
         open_session(path, gpu=Gpu(97), threads=1)
+    assert capsys.readouterr().out == "", "whoever asked for JSON gets nothing else"
+
+
+@pytest.mark.skipif(HAS_GPU, reason="this machine may have CUDA")
+@pytest.mark.skipif(not HAS_CUDA_BUILT_IN, reason="this ONNX Runtime names no libraries of CUDA")
+def test_the_library_that_is_missing_is_named(tmp_path: Path) -> None:
+    path = write_identity(tmp_path / "m.onnx", ["n", 3])
+    with pytest.raises(DeviceError, match=r"\(lib\w+\.so[.\d]*: cannot open shared object file"):
+        open_session(path, gpu=Gpu(0), threads=1)
+
+
+@pytest.mark.skipif(not HAS_CUDA_BUILT_IN, reason="the GPU is refused before the file is read")
+def test_a_broken_file_is_not_the_gpus_fault_wherever_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "cuda").mkdir()
+    path = tmp_path / "cuda" / "broken.onnx"
+    path.write_bytes(b"<html>not found</html>")
+    with pytest.raises(ModelError, match=r"broken\.onnx cannot be loaded: expected an ONNX model"):
+        open_session(path, gpu=Gpu(0), threads=1)
+
+
+class OnGpu(onnxruntime.InferenceSession):  # type: ignore[misc]
+    """A real session that says it runs on a GPU; TensorRT takes no model."""
+
+    def __init__(self, path: Path, options: Any = None, providers: Any = None, **_: Any) -> None:
+        if providers[0][0] == TENSORRT:
+            raise errors.EPFail("TensorRT EP failed to create engine from network for fused node: g_0")
+        super().__init__(path, options, providers=[CPU])
+        self.asked = providers[0] if isinstance(providers[0], str) else providers[0][0]
+
+    def get_providers(self) -> list[str]:
+        return [self.asked]
+
+
+def test_a_model_that_tensorrt_refuses_runs_by_cuda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(onnxruntime, "InferenceSession", OnGpu)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [TENSORRT, CUDA, CPU])
+    path = write_identity(tmp_path / "m.onnx", ["n", 3])
+    assert open_session(path, gpu=Gpu(0, "tensorrt", "fp16"), threads=1).on_gpu
+    assert "m.onnx runs by CUDA in place of TensorRT" in caplog.text
+
+
+AT_RESHAPE = (
+    "Non-zero status code returned while running Reshape node. /onnxruntime_src/core/providers/cuda/reshape.cc:1 "
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected", "message"),
+    [
+        pytest.param(
+            "CUDA failure 700: illegal address", DeviceError, "failed on the GPU: CUDA failure 700", id="CUDA"
+        ),
+        pytest.param(
+            "Available memory of 0 is smaller than requested bytes of 9", DeviceError, "CAMREC_GPU_MEMORY", id="limit"
+        ),
+        pytest.param("CUDA failure 2: out of memory", DeviceError, "Lower CAMREC_MAX_BATCH", id="memory"),
+        pytest.param(
+            "CUDA failure 35: CUDA driver version is insufficient", DeviceError, "driver 580 or newer", id="driver"
+        ),
+        pytest.param(AT_RESHAPE, ModelError, r"m\.onnx failed on a batch of shape \(1, 3\): Non-zero", id="model"),
+        pytest.param("", ModelError, "RuntimeException", id="no text"),
+    ],
+)
+def test_a_batch_that_fails_is_told_as_the_gpus_or_the_models_fault(
+    told: str, expected: type[Exception], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise errors.RuntimeException(told)
+
+    path = write_identity(tmp_path / "m.onnx", ["n", 3])
+    session = OnGpu(path, providers=[CUDA])
+    monkeypatch.setattr(session, "run", fail)
+    with pytest.raises(expected, match=message):
+        ModelSession(session, path, 16).warm_up()
 
 
 def test_tensorrt_that_cannot_be_had_names_what_it_needs(tmp_path: Path) -> None:
