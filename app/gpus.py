@@ -8,6 +8,7 @@ never starts. Who names a GPU (CAMREC_GPU, `--gpu`) is told instead.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import sys
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 TRY_TIMEOUT_S = 120.0
 """CUDA's first start on a machine may take half a minute."""
+
+TENSORRT_LIBRARIES = ("libnvinfer.so.10", "libnvonnxparser.so.10")
 
 
 def usable_gpus() -> list[int]:
@@ -52,8 +55,25 @@ def main() -> None:
     try:
         path = ModelStore(settings.models_dir).path_of(TEXT_DETECTOR)
         open_session(path, gpu=gpu_of(settings), threads=1).warm_up(64, 64)
+        if settings.gpu_provider == "tensorrt":
+            load_tensorrt()  # that model takes pictures of any size, and has not touched it
     except CamrecError as error:
         sys.exit(str(error))
+
+
+def load_tensorrt() -> None:
+    """Load TensorRT, so that a worker will not be the first to miss it.
+
+    Raises:
+        CamrecError: a library is missing.
+    """
+    for library in TENSORRT_LIBRARIES:
+        try:
+            ctypes.CDLL(library)
+        except OSError as error:
+            raise CamrecError(
+                f"TensorRT 10 cannot be loaded ({error}). Install its libraries, or set CAMREC_GPU_PROVIDER=cuda."
+            ) from error
 
 
 if __name__ == "__main__":

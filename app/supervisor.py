@@ -24,10 +24,13 @@ POLL_S = 0.2
 MIN_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
 HEALTHY_AFTER_S = 60.0
-"""A child that ran this long starts anew without waiting when it ends."""
+"""A child that ran this long starts anew without waiting when it ends, unless its program says otherwise."""
 
 CRASH_LOOP_RESTARTS = 4
 """Restarts in a row, none healthy, from which health calls it a crash loop."""
+
+STATUS_FILE = "supervisor.json"
+"""In `Settings.run_dir`."""
 
 STOP_S = 9.0
 LAST_STOP_S = 4.0
@@ -45,6 +48,8 @@ class Program:
     """What it gets when the supervisor dies: SIGKILL for those that would wait for something that is gone, too."""
     niceness: int = 0
     """Of those that take all the CPU there is: capture and API must not wait for them."""
+    healthy_after_s: float = HEALTHY_AFTER_S
+    """More for those whose start alone takes longer, and may fail at its end."""
     stops_last: bool = False
     """Redis: the others say goodbye to it."""
 
@@ -127,11 +132,11 @@ class Supervisor:
             return True
         code = child.process.poll()
         if code is None:
-            if child.failures and now - child.started_at >= HEALTHY_AFTER_S:
+            if child.failures and now - child.started_at >= child.program.healthy_after_s:
                 child.failures = 0
                 return True
             return False
-        if now - child.started_at >= HEALTHY_AFTER_S:
+        if now - child.started_at >= child.program.healthy_after_s:
             child.failures = 0
         wait_s = min(MAX_BACKOFF_S, MIN_BACKOFF_S * 2**child.failures)
         child.failures += 1
@@ -183,6 +188,16 @@ class Supervisor:
             draft.replace(self._status_file)
         except OSError as error:
             log.error("%s cannot be written: %s", self._status_file, error.strerror)
+
+
+def read_status(run_dir: Path) -> list[dict[str, Any]] | None:
+    """What `camrec up` says of its processes; None: it does not run on this data folder."""
+    try:
+        said = json.loads((run_dir / STATUS_FILE).read_text())
+    except FileNotFoundError:
+        return None
+    found: list[dict[str, Any]] = said["processes"]
+    return found
 
 
 def _status_of(child: _Child) -> dict[str, Any]:

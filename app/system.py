@@ -17,7 +17,7 @@ from app.first_admin import ensure_admin
 from app.gpus import usable_gpus
 from app.ports import check_port_is_free
 from app.redis_server import RedisServer
-from app.supervisor import Program, Supervisor
+from app.supervisor import HEALTHY_AFTER_S, STATUS_FILE, Program, Supervisor
 from core.errors import CamrecError
 from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES
 from core.settings import Settings
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 RECOGNISING_NICENESS = 10
 """Recognition takes what the CPU has left: a frame that capture misses is lost, a batch that waits is not."""
 
+ENGINES_S = 900.0
+"""TensorRT may build engines that long before a worker's start fails."""
+
 REDIS_START_S = 60.0
 """A big append-only file takes a while to load."""
 _CAMREC = (sys.executable, "-P", "-m", "app.cli")
@@ -43,7 +46,7 @@ class System:
     def __init__(self, settings: Settings, output: IO[bytes] | None = None) -> None:
         self._settings = settings
         self._redis = RedisServer(settings) if settings.redis_url is None else None
-        self.supervisor = Supervisor(settings.run_dir / "supervisor.json", output)
+        self.supervisor = Supervisor(settings.run_dir / STATUS_FILE, output)
 
     def start(self) -> str | None:
         """Start everything.
@@ -81,6 +84,7 @@ class System:
                 [*_WORKER, ",".join(FRAME_QUEUES), *([] if gpu is None else ["--gpu", str(gpu)])],
                 death_signal=signal.SIGKILL,
                 niceness=RECOGNISING_NICENESS,
+                healthy_after_s=HEALTHY_AFTER_S if self._settings.gpu_provider == "cuda" else ENGINES_S,
             )
             for gpu in gpus or [None]
         ]

@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.gpus import available_gpus, usable_gpus
+from app.gpus import available_gpus, load_tensorrt, usable_gpus
 from app.system import System
+from core.errors import CamrecError
 from core.settings import Settings, get_settings
 from tests.support.running_system import running_system
 from tests.support.waiting import wait_until
@@ -53,6 +54,12 @@ def test_a_gpu_that_is_named_is_taken_at_its_word(settings: Settings, monkeypatc
     monkeypatch.setenv("CAMREC_GPU", "7")
     get_settings.cache_clear()
     assert frames_workers() == [("worker-frames-gpu7", True)]
+
+
+@pytest.mark.skipif(HAS_GPU, reason="this machine may have TensorRT")
+def test_tensorrt_that_is_missing_is_found_out_at_the_trial() -> None:
+    with pytest.raises(CamrecError, match=r"libnvinfer\.so\.10: cannot open.*CAMREC_GPU_PROVIDER=cuda"):
+        load_tensorrt()
 
 
 def test_a_gpu_that_hangs_keeps_nothing_but_recognition_waiting(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +64,29 @@ def test_restarts_wait_longer_and_longer_until_health_calls_it_a_loop(status_fil
     supervisor.stop()
 
 
-def test_a_long_healthy_run_is_forgiven(status_file: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "wait_s", "state"),
+    [
+        pytest.param(SLEEPS, 0.5, "running", id="a healthy run"),
+        pytest.param(
+            replace(SLEEPS, healthy_after_s=900.0), MAX_BACKOFF_S, "crash_loop", id="a start that takes long to fail"
+        ),
+    ],
+)
+def test_only_a_run_that_got_beyond_its_start_is_forgiven(
+    program: Program, wait_s: float, state: str, status_file: Path
+) -> None:
     clock = ManualClock()
     supervisor = Supervisor(status_file, clock=clock)
-    supervisor.start(SLEEPS)
+    supervisor.start(program)
     for _ in range(CRASH_LOOP_RESTARTS + 1):
         clock.advance(HEALTHY_AFTER_S + 1)
         os.kill(process_of(status_file)["pid"], signal.SIGKILL)
         poll_until_ended(supervisor, status_file)
-        clock.advance(0.5)
+        clock.advance(wait_s)
         supervisor.poll()
     found = process_of(status_file)
-    assert (found["state"], found["last_exit"]) == ("running", "SIGKILL")
+    assert (found["state"], found["last_exit"]) == (state, "SIGKILL")
     supervisor.stop()
 
 
