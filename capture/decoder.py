@@ -26,6 +26,9 @@ MOST_FAILURES = 3
 _LUMA_FIRST = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv21"})
 """Formats whose first plane is one byte of luma for each pixel."""
 
+_OF_SOFTWARE = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p"})
+"""Formats in which hardware hands no picture out: FFmpeg decodes by itself what the device cannot, and says nothing."""
+
 
 class CorruptError(Exception):
     """A packet or a picture is damaged."""
@@ -49,7 +52,7 @@ class Decoder:
         self._context.thread_count = 1
         self._hardware = hardware
         self._by_hardware: VideoCodecContext | None = None
-        self._failures = 0
+        self._failures, self._is_format_seen = 0, False
         # One for each format: a scaler that changes it is set up anew.
         self._to_bgr, self._to_grey = VideoReformatter(), VideoReformatter()
 
@@ -67,6 +70,7 @@ class Decoder:
             raise CorruptError(str(error.strerror)) from None
         if frames:
             self._failures = 0
+            self._see_format(frames[0])
         return frames
 
     def decode_alone(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
@@ -91,6 +95,13 @@ class Decoder:
             except (FFmpegError, NotImplementedError) as error:
                 self._give_hardware_up(str(getattr(error, "strerror", None) or error))
         return self._by_hardware
+
+    def _see_format(self, frame: VideoFrame) -> None:
+        if self._by_hardware is None or self._is_format_seen:
+            return
+        self._is_format_seen = True
+        if frame.format.name in _OF_SOFTWARE:
+            log.warning("The stream is decoded by software: the hardware cannot decode this kind of it")
 
     def _note_failure(self, reason: str) -> None:
         self._failures += 1

@@ -86,6 +86,8 @@ def context_for(stream_context: VideoCodecContext, hardware: HWAccel) -> VideoCo
         NotImplementedError: it decodes no such codec.
     """
     context = CodecContext.create(stream_context.codec, "r", hardware)
+    if not context.is_hwaccel:  # PyAV would decode by software, and say nothing
+        raise NotImplementedError(f"it decodes no {stream_context.name}")
     assert isinstance(context, VideoCodecContext)  # noqa: S101 - for mypy
     if stream_context.extradata:
         context.extradata = stream_context.extradata

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
@@ -105,9 +106,38 @@ def test_a_stream_that_the_device_refuses_is_decoded_by_software(
     assert caplog.text.count("decoded by software") == 1
 
 
-def test_a_second_decoder_sees_what_the_streams_own_would(stream: VideoStream) -> None:
-    """FFmpeg knows the device but no H.264 on it, so that it decodes in software in a decoder beside the stream's."""
+@pytest.fixture
+def falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that takes the stream, of which FFmpeg then decodes by software what it cannot."""
+
+    def context_for(stream_context: VideoCodecContext, _: HWAccel) -> VideoCodecContext:
+        context = VideoCodecContext.create(stream_context.codec, "r")
+        assert isinstance(context, VideoCodecContext)
+        context.extradata, context.thread_type = stream_context.extradata, "NONE"
+        return context
+
+    monkeypatch.setattr("capture.decoder.context_for", context_for)
+
+
+def test_a_stream_whose_codec_the_device_does_not_know_is_told(
+    stream: VideoStream, caplog: pytest.LogCaptureFixture
+) -> None:
+    """FFmpeg knows the device, but no H.264 on it."""
     decoder = Decoder(stream, accelerator("qsv"))
+    assert levels(decoder, packets_of(stream)) == [40, 80, 120, 160]
+    assert caplog.text.count("decoded by software: the hardware failed: it decodes no h264") == 1
+
+
+@pytest.mark.usefixtures("falls_back")
+def test_what_falls_back_to_software_is_told_once(stream: VideoStream, caplog: pytest.LogCaptureFixture) -> None:
+    decoder = Decoder(stream, accelerator("cuda"))
+    assert levels(decoder, packets_of(stream)) == [40, 80, 120, 160]
+    assert caplog.text.count("decoded by software: the hardware cannot decode this kind") == 1
+
+
+@pytest.mark.usefixtures("falls_back")
+def test_a_second_decoder_sees_what_the_streams_own_would(stream: VideoStream) -> None:
+    decoder = Decoder(stream, accelerator("cuda"))
     packets = packets_of(stream)
     assert levels(decoder, packets) == [40, 80, 120, 160]
     (frame,) = decoder.decode_alone(packets[0])
@@ -115,8 +145,9 @@ def test_a_second_decoder_sees_what_the_streams_own_would(stream: VideoStream) -
     assert levels(decoder, packets) == [40, 80, 120, 160], "and again after a key frame alone"
 
 
+@pytest.mark.usefixtures("falls_back")
 def test_hardware_that_fails_again_and_again_is_given_up(stream: VideoStream, caplog: pytest.LogCaptureFixture) -> None:
-    decoder = Decoder(stream, accelerator("qsv"))
+    decoder = Decoder(stream, accelerator("cuda"))
     packets = packets_of(stream)
     damaged: Packet[VideoStream] = Packet(b"\x00\x00\x00\x04\xff\xff\xff\xff")
     for _ in range(MOST_FAILURES):
