@@ -35,8 +35,13 @@ _FILES: tuple[tuple[Any, Any, Callable[[str], list[str]] | None], ...] = (
 _LEFT_BEHIND = (ClipRow, SegmentRow, FrameRow, EventRow, SightingRow, MotionSpanRow, RetentionRuleRow)
 
 
-def purge_camera(session: Session, camera_id: int) -> list[str]:
+def purge_camera(session: Session, camera_id: int, node: str | None = None) -> list[str]:
     """Delete a camera's recordings, clips, events, kept frames, sightings and what is known of its motion.
+
+    Args:
+        session: Of a transaction that has the camera's row locked or deleted.
+        camera_id: Which.
+        node: Who is to delete files of whose place nothing is known; None: the caller deletes them at once.
 
     Returns:
         Media files that belong to no row any more, as paths below the media folder.
@@ -48,13 +53,14 @@ def purge_camera(session: Session, camera_id: int) -> list[str]:
     named: list[str] = []
     for row, path, files in _FILES:
         of_camera = (row.camera_id == camera_id, path.is_not(None))
+        place = row.node if node is None else func.coalesce(row.node, node)
         if files is None:
-            note_selected_removals(session, select(row.node, path).where(*of_camera, row.node.is_not(None)))
+            note_selected_removals(session, select(place, path).where(*of_camera, place.is_not(None)))
             named += session.scalars(select(path).where(*of_camera)).all()
         else:
             found = [
-                (node, file)
-                for node, name in session.execute(select(row.node, path).where(*of_camera))
+                (holder, file)
+                for holder, name in session.execute(select(place, path).where(*of_camera))
                 for file in files(name)
             ]
             note_removals(session, found)

@@ -138,7 +138,11 @@ class CameraStore:
             return [put[place] for place in range(len(wanted))]
 
     def remove(
-        self, camera_id: int, purge: bool = False, check: Callable[[Camera], None] = lambda _: None
+        self,
+        camera_id: int,
+        purge: bool = False,
+        check: Callable[[Camera], None] = lambda _: None,
+        node: str | None = None,
     ) -> list[str]:
         """Remove a camera.
 
@@ -146,6 +150,7 @@ class CameraStore:
             camera_id: Which.
             purge: Remove its events, recordings, clips and kept frames, too; otherwise they stay until retention.
             check: Given the camera as it is; what it raises leaves the camera there.
+            node: As `purge_camera` has it.
 
         Returns:
             Media files that belong to no row any more, as paths below the media folder.
@@ -161,7 +166,7 @@ class CameraStore:
             if not purge:
                 _end_events(session, [camera_id])
                 return []
-            return purge_camera(session, camera_id)
+            return purge_camera(session, camera_id, node)
 
     def set_zones(
         self, camera_id: int, zones: Iterable[Zone], check: Callable[[Camera], None] = lambda _: None

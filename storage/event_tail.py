@@ -9,10 +9,16 @@ SETTLE_S = 10.0
 later look may find an event that is stamped earlier than others that were seen already."""
 
 MAX_BATCH = 1000
+BATCHES_AT_ONCE = 20
+"""Bounds a call that finds little of what is wanted."""
 
 
 class EventTail:
-    """Follows the events that a filter wants, in the order in which they were written. For one thread."""
+    """Follows the events that a filter wants, in the order in which they were written. For one thread.
+
+    All are read, and those that are not wanted dropped here: with the filter in the query, SQLite would read and sort
+    all events of a camera, and where none is wanted for long, each look would begin where the first one did.
+    """
 
     def __init__(self, events: EventStore, wanted: EventFilter, after: Position) -> None:
         self._events, self._wanted = events, wanted
@@ -25,10 +31,18 @@ class EventTail:
         Raises:
             UnavailableError: the database cannot be reached.
         """
-        found = self._events.changed_since(self._wanted, self._from, MAX_BATCH)
+        for _ in range(BATCHES_AT_ONCE):
+            found = self._events.changed_since(self._from, MAX_BATCH)
+            fresh = self._fresh(found)
+            if fresh or len(found) < MAX_BATCH:
+                break
+        return fresh
+
+    def _fresh(self, found: list[StoredEvent]) -> list[StoredEvent]:
         if not found:
             return []
-        fresh = [stored for stored in found if position_of(stored) not in self._seen]
+        unseen = (stored for stored in found if position_of(stored) not in self._seen)
+        fresh = [stored for stored in unseen if self._wanted.matches(stored.event)]
         # A full batch hides what is behind it, so go on there; otherwise stay behind by what may still come late.
         newest = position_of(found[-1])
         self._from = newest if len(found) == MAX_BATCH else max(self._from, (newest[0] - SETTLE_S, ""))

@@ -15,7 +15,8 @@ from core.types import Event, FrameRef
 from storage.database import Database, insert_or
 from storage.media import snapshot_files
 from storage.media_removals import cancel_removals, note_removals
-from storage.models import CameraRow, EventRow
+from storage.models import EventRow
+from storage.purged_cameras import hold_cameras
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,17 @@ class EventFilter:
     to_s: float | None = None
     text: str | None = None
     """Part of the text read."""
+
+    def matches(self, event: Event) -> bool:
+        """Whether it is wanted; as `EventStore.page` decides it."""
+        return (
+            self.camera_id in {None, event.camera_id}
+            and self.recognition in {None, event.recognition}
+            and self.kind in {None, event.kind}
+            and (self.from_s is None or event.started_at >= self.from_s)
+            and (self.to_s is None or event.started_at < self.to_s)
+            and (self.text is None or self.text.lower() in (event.text or "").lower())
+        )
 
 
 MOST_AT_ONCE = 10_000
@@ -75,11 +87,10 @@ class EventStore:
             return 0
         written = 0
         with self._database.write() as session:
+            cameras = hold_cameras(session, {event.camera_id for event, _ in changed_events})
             # Stamped as late as can be. PostgreSQL may commit a later stamp first: `EventTail` waits for the other one.
             rows = [_values(event, snapshot, epoch, node) for event, snapshot in changed_events]
             before = _places_of(session, [row["id"] for row in rows if row["snapshot"]])
-            ids = {row["camera_id"] for row in rows}
-            cameras = set(session.scalars(select(CameraRow.id).where(CameraRow.id.in_(ids))))
             for row in rows:
                 # Of a removed camera nothing is written, but pictures may have been.
                 is_written = row["camera_id"] in cameras and _upsert(session, row)
@@ -103,9 +114,9 @@ class EventStore:
         with self._database.read() as session:
             return [stored_event(row) for row in session.scalars(query)]
 
-    def changed_since(self, wanted: EventFilter, after: Position, limit: int) -> list[StoredEvent]:
+    def changed_since(self, after: Position, limit: int) -> list[StoredEvent]:
         """Events written after that change, oldest change first."""
-        query = _filtered(select(EventRow), wanted).where(tuple_(EventRow.changed_at, EventRow.id) > after)
+        query = select(EventRow).where(tuple_(EventRow.changed_at, EventRow.id) > after)
         with self._database.read() as session:
             return [
                 stored_event(row)

@@ -8,8 +8,9 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from core.errors import UnavailableError
 from core.figures import MEDIA_FETCHED_BYTES
@@ -19,6 +20,8 @@ FETCHED = ".fetched"
 """The folder of all of them, below the media folder. A copy's access time is when it was wanted last."""
 FETCHED_S = 3600.0
 """So long after it was wanted last a copy goes."""
+WAIT_S = 10.0
+"""For another thread that makes the same copy: who waits holds a thread, too."""
 _SWEEP_INTERVAL_S = 600.0
 _FULL_SHARE = 0.8
 """Copies are deleted down to this share of what they may take: processes that add some meanwhile stay within it."""
@@ -41,6 +44,7 @@ class FetchedCopies:
         self._lock = threading.Lock()
         self._uncounted = most_bytes
         self._swept_s = -math.inf
+        self._fetching: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
 
     def locate(self, path: str) -> Path:
         """Where a copy of that file lies, or would."""
@@ -54,6 +58,22 @@ class FetchedCopies:
         except FileNotFoundError:
             return False
         return True
+
+    @contextlib.contextmanager
+    def one_at_a_time(self, path: str) -> Iterator[None]:
+        """A block in which one thread of this process is for that file: who waited finds the copy of the other one.
+
+        Raises:
+            UnavailableError: the other one takes long.
+        """
+        with self._lock:
+            fetching = self._fetching.setdefault(path, threading.Lock())
+        if not fetching.acquire(timeout=WAIT_S):
+            raise UnavailableError(f"{path} is still being copied from where it lies; try again.")
+        try:
+            yield
+        finally:
+            fetching.release()
 
     def write(self, path: str, size_bytes: int, chunks: Iterable[bytes], modified_ns: int | None = None) -> None:
         """Make a copy, which appears when it is whole; the oldest ones go first where there is no room for it.
@@ -125,18 +145,25 @@ class FetchedCopies:
         for _, size_bytes, file in copies:
             if excess <= 0:
                 return
-            file.unlink(missing_ok=True)
-            excess -= size_bytes
+            if not _is_draft(file):
+                file.unlink(missing_ok=True)
+                excess -= size_bytes
 
     def _all(self) -> list[tuple[float, int, Path]]:
-        """When each was wanted, its bytes and place; drafts, too: a process that was killed left some."""
+        """When each was wanted, its bytes and place; drafts, too: a process that was killed left some. Those are wanted
+        as long as somebody writes them."""
         found = []
         for file in self._folder.rglob("*"):
             with contextlib.suppress(FileNotFoundError):
                 status = file.stat()
                 if file.is_file():
-                    found.append((status.st_atime, status.st_size, file))
+                    wanted_s = status.st_mtime if _is_draft(file) else status.st_atime
+                    found.append((wanted_s, status.st_size, file))
         return found
+
+
+def _is_draft(file: Path) -> bool:
+    return file.name.startswith(".")
 
 
 def version_of(file: Path) -> str:

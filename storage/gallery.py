@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from core.embedding import Embedding
 from core.sightings import Sighting, Thresholds, TravelTime
 from storage.database import Database, insert_or
-from storage.models import CameraRow, IdentityRow, IdentityVectorRow, ReidThresholdsRow, SightingRow
+from storage.models import IdentityRow, IdentityVectorRow, ReidThresholdsRow, SightingRow
+from storage.purged_cameras import hold_cameras
 from storage.travel_times import TravelTimeStore
 
 
@@ -30,7 +31,7 @@ class GalleryStore:
             UnavailableError: the database cannot be used now.
         """
         with self._database.write() as session:
-            if session.get(CameraRow, sighting.camera_id) is None:
+            if not hold_cameras(session, {sighting.camera_id}):
                 return
             _insert_once(session, IdentityRow, id=sighting.identity_id, name=None, created_at=sighting.started_at)
             _insert_once(

@@ -117,9 +117,14 @@ class Media:
             UnavailableError: neither the node nor the bucket that may have it can be read now.
             ValueError: the path leads out of the media folder.
         """
-        target, fault = self.locate(path), None
+        target = self.locate(path)
         if target.exists():
             return target
+        with self._copies.one_at_a_time(path):
+            return self._copy_from_elsewhere(path, node) or target
+
+    def _copy_from_elsewhere(self, path: str, node: str | None) -> Path | None:
+        fault = None
         # The node before the bucket: it may have a newer one, and is nearer.
         if self._nodes is not None and node != self.node:
             try:
@@ -133,7 +138,7 @@ class Media:
             return self._copies.locate(path)
         if fault is not None:
             raise fault
-        return target
+        return None
 
     def forget_fetched(self, before_s: float) -> None:
         """Delete copies that nobody has wanted since then, and some where they take too much."""

@@ -5,11 +5,13 @@ Who deletes rows may be another machine than the one that has the files, and tha
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from storage.database import Database, insert_or
@@ -19,7 +21,9 @@ from storage.models import MediaRemovalRow
 log = logging.getLogger(__name__)
 
 BATCH = 500
-MOST_BATCHES = 20
+"""In one statement: PostgreSQL takes 65 535 parameters."""
+MOST_AT_ONCE = 10_000
+"""Bounds one pass."""
 _COLUMNS = ["node", "path"]
 
 
@@ -41,21 +45,19 @@ def cancel_removals(session: Session, node: str | None, paths: Iterable[str]) ->
 
 
 def remove_noted(database: Database, media: Media, node: str) -> int:
-    """Delete files of this machine that were noted, `MOST_BATCHES` times `BATCH` at most; returns how many went.
+    """Delete files of this machine that were noted, `MOST_AT_ONCE` at most; returns how many went.
 
     Raises:
         UnavailableError: the database cannot be used now.
     """
-    count, after = 0, ""
-    for _ in range(MOST_BATCHES):
-        query = select(MediaRemovalRow.path).where(MediaRemovalRow.node == node, MediaRemovalRow.path > after)
-        with database.read() as session:
-            paths = list(session.scalars(query.order_by(MediaRemovalRow.path).limit(BATCH)))
-        if not paths:
-            break
-        count += remove_files(database, media, node, paths)
-        after = paths[-1]
-    return count
+    of_node = MediaRemovalRow.node == node
+    with database.read() as session:
+        count = session.scalar(select(func.count()).select_from(MediaRemovalRow).where(of_node)) or 0
+        # Not always the first: those that cannot be deleted stay, and would keep the others from being tried.
+        first = secrets.choice(range(0, max(count, 1), MOST_AT_ONCE))
+        query = select(MediaRemovalRow.path).where(of_node).order_by(MediaRemovalRow.path)
+        paths = list(session.scalars(query.offset(first).limit(MOST_AT_ONCE)))
+    return remove_files(database, media, node, paths)
 
 
 def remove_files(database: Database, media: Media, node: str, paths: Sequence[str]) -> int:
@@ -67,19 +69,39 @@ def remove_files(database: Database, media: Media, node: str, paths: Sequence[st
     Raises:
         UnavailableError: the database cannot be used now.
     """
-    gone, fault = [], None
-    for path in paths:
-        try:
-            media.remove([path])
-            gone.append(path)
-        except (OSError, ValueError) as error:  # ValueError: it lies outside the media folder
-            fault = error
-    if gone:
-        with database.write() as session:
-            cancel_removals(session, node, gone)
+    count, fault = 0, None
+    for start in range(0, len(paths), BATCH):
+        gone = []
+        for path in paths[start : start + BATCH]:
+            try:
+                media.remove([path])
+                gone.append(path)
+            except (OSError, ValueError) as error:  # ValueError: it lies outside the media folder
+                fault = error
+        if gone:
+            with database.write() as session:
+                cancel_removals(session, node, gone)
+        count += len(gone)
     if fault is not None:
-        log.warning("%d old files cannot be deleted, which is tried again; the last: %s", len(paths) - len(gone), fault)
-    return len(gone)
+        log.warning("%d old files cannot be deleted, which is tried again; the last: %s", len(paths) - count, fault)
+    return count
+
+
+def noted_bytes(database: Database, media: Media, node: str, most_bytes: int) -> int:
+    """What files of this machine take that were noted and are still there, counted up to ``most_bytes``.
+
+    Raises:
+        UnavailableError: the database cannot be used now.
+    """
+    found_bytes = 0
+    query = select(MediaRemovalRow.path).where(MediaRemovalRow.node == node)
+    with database.read() as session:
+        for path in session.scalars(query, execution_options={"yield_per": BATCH}):
+            with contextlib.suppress(OSError, ValueError):
+                found_bytes += media.locate(path).stat().st_size
+            if found_bytes >= most_bytes:
+                return most_bytes
+    return found_bytes
 
 
 def lies_on(node: str | None, column: Any) -> ColumnElement[bool]:

@@ -55,16 +55,26 @@ def _pass(settings: Settings, objects: ObjectStore) -> None:
     archive = ObjectArchive(settings, database, media, objects)
     try:
         end_s = clock.monotonic() + PASS_S
-        while clock.monotonic() < end_s:
-            steps = (archive.upload, archive.evict, lambda _, limit: archive.delete_orphans(limit))
-            if not sum(step(clock.now(), MOST_FILES) for step in steps):
-                break
-        _say(settings, archive, clock.now(), None)
-    except UnavailableError as error:
-        log.warning("media wait to be copied: %s", error)
-        _say(settings, archive, clock.now(), str(error))
+        done, fault = 1, None
+        while done and fault is None and clock.monotonic() < end_s:
+            done, fault = _steps(archive, clock)
+        fault = fault or archive.fault
+        if fault is not None:
+            log.warning("media wait to be copied: %s", fault)
+        _say(settings, archive, clock.now(), fault)
     finally:
         database.close()
+
+
+def _steps(archive: ObjectArchive, clock: SystemClock) -> tuple[int, str | None]:
+    """How many files were done, and what stood in the way: of one step, which keeps no other from being done."""
+    done, fault = 0, None
+    for step in (archive.upload, archive.evict, lambda _, limit: archive.delete_orphans(limit)):
+        try:
+            done += step(clock.now(), MOST_FILES)
+        except UnavailableError as error:
+            fault = str(error)
+    return done, fault
 
 
 def _say(settings: Settings, archive: ObjectArchive, now: float, fault: str | None) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Update, func, select, tuple_, update
 
 from core.types import EVENT_NAMESPACE
 from storage.clips.cut import Gap
-from storage.database import Database
+from storage.database import Database, insert_or
 from storage.media import clip_files, clip_path
 from storage.media_removals import cancel_removals, note_removals
 from storage.models import ClipRow
@@ -85,13 +85,13 @@ class ClipStore:
 
     def ask(self, clip: Clip) -> Clip:
         """Store a clip that is to be made; one that has its id already is made anew, and its file stays until then."""
+        now = self._now()
+        asked = replace(clip, state="queued", progress=0.0, error=None, attempts=0, created_at=now, changed_at=now)
         with self._database.write() as session:
-            row = session.get(ClipRow, clip.id)
-            kept = clip if row is None else replace(clip, path=row.path, size_bytes=row.size_bytes, node=row.node)
-            now = self._now()
-            asked = replace(kept, state="queued", progress=0.0, error=None, attempts=0, created_at=now, changed_at=now)
-            session.merge(ClipRow(**_values(asked)))
-            return asked
+            statement = insert_or(session, ClipRow).values(**_values(asked))
+            changed = {k: v for k, v in statement.excluded.items() if k not in {"id", "path", "size_bytes", "node"}}
+            upsert = statement.on_conflict_do_update(index_elements=["id"], set_=changed)
+            return _clip(session.scalars(upsert.returning(ClipRow)).one())
 
     def get(self, clip_id: str) -> Clip | None:
         """One clip."""

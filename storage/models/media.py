@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base, BigId, Node
+
+_OF_NO_EVENT, _OF_AN_EVENT = text("event_id IS NULL"), text("event_id IS NOT NULL")
 
 
 class FrameRow(Base):
@@ -86,6 +88,8 @@ class ClipRow(Base):
         Index("ix_clips_time", "created_at", "id"),
         Index("ix_clips_camera_time", "camera_id", "created_at", "id"),
         Index("ix_clips_state", "state", "changed_at"),
+        Index("ix_clips_event", "event_id", sqlite_where=_OF_AN_EVENT, postgresql_where=_OF_AN_EVENT),
+        Index("ix_clips_asked", "created_at", "id", sqlite_where=_OF_NO_EVENT, postgresql_where=_OF_NO_EVENT),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -68,15 +68,16 @@ class ObjectStore:
         """Copy a file into the bucket; twice is as once. Returns its size there, in bytes.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            UnavailableError: the bucket cannot be written now, or what is there is not the file.
+            OSError: the file is not there, cannot be read, or changes meanwhile.
+            UnavailableError: the bucket cannot be written now.
         """
-        with file.open("rb") as content, self._told():
+        with file.open("rb") as content:
             size_bytes = os.fstat(content.fileno()).st_size
-            obstore.put(self._store, path, content)
-            there = int(obstore.head(self._store, path)["size"])
+            with self._told():
+                obstore.put(self._store, path, content)
+                there = int(obstore.head(self._store, path)["size"])
         if there != size_bytes:
-            raise UnavailableError(f"{path} has {size_bytes} bytes here and {there} in bucket {self._where}.")
+            raise OSError(f"it has {size_bytes} bytes here and {there} in bucket {self._where}")
         return there
 
     def get(self, path: str, node: str | None, copies: FetchedCopies) -> bool:  # noqa: ARG002  # it holds those of all

@@ -10,7 +10,7 @@ from core.settings import Settings
 from storage.database import Database
 from storage.fetched import FETCHED_S
 from storage.media import Media
-from storage.media_removals import remove_files, remove_noted
+from storage.media_removals import noted_bytes, remove_files, remove_noted
 from storage.retention.orphans import find_orphans
 from storage.retention.room import missing_bytes
 from storage.retention.rules import MEDIA_CLASSES, CameraScope, MediaClass, Retention, RetentionRuleStore
@@ -96,6 +96,9 @@ class RetentionPass:
         if missing_bytes(self._settings.media_dir, self._settings.min_free):
             self._media.forget_fetched(now - FETCHED_IN_NEED_S)
         missing = missing_bytes(self._settings.media_dir, self._settings.min_free)
+        if missing:
+            # Where files cannot be deleted (the disk is read-only now), dropping the rows of ever more makes no room.
+            missing -= noted_bytes(self._database, self._media, self._node, missing)
         self._climb(LADDER, list(retention.by_priority()), missing, for_room=True)
 
     def _total_bytes(self, media_class: MediaClass, scope: CameraScope) -> int:

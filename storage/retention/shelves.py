@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select, true
 
 from storage.clips.store import UNFINISHED
 from storage.database import Database
 from storage.media import clip_files, snapshot_files
-from storage.media_removals import lies_on, note_removals
-from storage.models import ClipRow, EventRow, FrameRow, MotionSpanRow, SegmentRow
-from storage.objects.archive import is_away
+from storage.media_removals import note_removals
+from storage.models import ClipRow, EventRow, FrameRow, MediaObjectRow, MotionSpanRow, SegmentRow
+from storage.objects.archive import AWAY, is_away
 from storage.retention.locks import locked
 from storage.retention.rules import CameraScope
 
@@ -42,21 +43,26 @@ class Shelf:
     path: Any
     files: Callable[[Any], list[str]]
     only: tuple[Any, ...] = ()
+    places: tuple[Any, ...] = (true(),)
+    """Where the files lie, the oldest first: a query each, since an OR of them would read and sort all rows."""
 
     def total_bytes(self, database: Database, scope: CameraScope, *, on_disk: bool = False) -> int:
         """Bytes of the cameras' rows, locked ones, too; ``on_disk``: without those that are in a bucket only."""
-        query = select(func.coalesce(func.sum(self.size_bytes), 0)).where(*self.only, scope.holds(self.row.camera_id))
-        if on_disk:
-            query = query.where(~is_away(self.path))
+        held = (*self.only, scope.holds(self.row.camera_id))
+        queries = [select(func.sum(self.size_bytes)).where(*held, place) for place in self.places]
+        # Subtracted: a sum over those that are not away would read every row, and not an index alone.
+        size_bytes = select(self.size_bytes).where(*held, or_(*self.places), self.path == MediaObjectRow.path)
+        away = select(func.sum(size_bytes.scalar_subquery())).where(MediaObjectRow.state == AWAY)
         with database.read() as session:
-            return int(session.scalar(query) or 0)
+            total_bytes = sum(int(session.scalar(query) or 0) for query in queries)
+            return total_bytes - int(session.scalar(away) or 0) if on_disk else total_bytes
 
     def take_older(self, database: Database, node: str, scope: CameraScope, before_s: float, limit: int) -> Taken:
         """Delete at most ``limit`` of the oldest rows that are older than that.
 
         ``node``: this machine, on which files are of whose place nothing is known.
         """
-        return self._take(database, node, self._oldest(scope).where(self.aged_s < before_s).limit(limit), None)
+        return self._take(database, node, self._oldest(scope).where(self.aged_s < before_s), limit, None)
 
     def take_bytes(
         self, database: Database, node: str, scope: CameraScope, excess_bytes: float, limit: int, *, for_room: bool
@@ -65,8 +71,8 @@ class Shelf:
 
         ``for_room``: only those whose files are on the disk; deleting what is in a bucket only would make none.
         """
-        query = self._oldest(scope).limit(limit)
-        return self._take(database, node, query.where(~is_away(self.path)) if for_room else query, excess_bytes)
+        query = self._oldest(scope)
+        return self._take(database, node, query.where(~is_away(self.path)) if for_room else query, limit, excess_bytes)
 
     def _oldest(self, scope: CameraScope) -> Any:
         camera_id = self.row.camera_id
@@ -75,11 +81,12 @@ class Shelf:
     def _is_free(self) -> Any:
         return ~locked(self.row.camera_id, self.from_s, self.to_s)
 
-    def _take(self, database: Database, node: str, query: Any, until_bytes: float | None) -> Taken:
+    def _take(self, database: Database, node: str, query: Any, limit: int, until_bytes: float | None) -> Taken:
         found: dict[Any, Any] = {}
         found_bytes = 0
         with database.read() as session:
-            for row in session.scalars(query):
+            rows = chain.from_iterable(session.scalars(query.where(place).limit(limit)) for place in self.places)
+            for row in islice(rows, limit):
                 if until_bytes is not None and found_bytes >= until_bytes:
                     break
                 found[row.id] = row
@@ -89,9 +96,9 @@ class Shelf:
         # Asked again: somebody may have locked one meanwhile.
         taken = delete(self.row).where(self.row.id.in_(found), self._is_free()).returning(self.row.id)
         with database.write() as session:
-            rows = [found[row_id] for row_id in session.scalars(taken)]
-            note_removals(session, ((row.node or node, path) for row in rows for path in self.files(row)))
-        return Taken(len(rows), sum(map(self._bytes_of, rows)), [path for row in rows for path in self.files(row)])
+            gone = [found[row_id] for row_id in session.scalars(taken)]
+            note_removals(session, ((row.node or node, path) for row in gone for path in self.files(row)))
+        return Taken(len(gone), sum(map(self._bytes_of, gone)), [path for row in gone for path in self.files(row)])
 
     @staticmethod
     def _bytes_of(row: Any) -> int:
@@ -122,7 +129,7 @@ def frames_shelf(node: str) -> Shelf:
         size_bytes=FrameRow.size_bytes,
         path=FrameRow.path,
         files=lambda row: [row.path],
-        only=(lies_on(node, FrameRow.node),),
+        places=_here(node, FrameRow.node),
     )
 
 
@@ -136,8 +143,14 @@ def clips_shelf(node: str) -> Shelf:
         size_bytes=ClipRow.size_bytes,
         path=ClipRow.path,
         files=lambda row: [] if row.path is None else clip_files(row.path),
-        only=(ClipRow.state.not_in(UNFINISHED), lies_on(node, ClipRow.node)),
+        only=(ClipRow.state.not_in(UNFINISHED),),
+        places=_here(node, ClipRow.node),
     )
+
+
+def _here(node: str, column: Any) -> tuple[Any, ...]:
+    """Of files that do not say where they lie, it is taken for granted; they are older than names of machines."""
+    return column.is_(None), column == node
 
 
 EVENTS = Shelf(

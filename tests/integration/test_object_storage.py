@@ -41,6 +41,7 @@ from storage.segments import Segment, SegmentStore
 from storage.users import UserStore
 from tasks import objects as object_tasks
 from tests.support.api_client import ApiClient, code_of, password_of
+from tests.support.manual_clock import ManualClock
 from tests.support.recordings import write_segments
 from tests.support.stored import a_clip, an_event
 
@@ -158,6 +159,12 @@ def test_files_are_copied_once_and_leave_the_disk_when_their_copy_is_seen(site: 
     assert site.archive.stored_bytes() == sum(
         len(path.encode()) * 10 for path in site.paths if "recordings" not in path
     ) + sum(s.size_bytes for s in site.segments)
+
+
+def test_what_waits_is_counted_in_full(site: Site) -> None:
+    events = [an_event(site.camera.id, site.now - 200 - n) for n in range(1100)]
+    EventStore(site.database).put([(event, f"events/{event.id}.jpg") for event in events], 1)
+    assert site.archive.backlog(site.now) == 5 + len(events)
 
 
 def test_the_api_serves_what_is_in_the_bucket_only(site: Site) -> None:
@@ -319,6 +326,41 @@ def test_a_file_that_is_gone_does_not_hold_up_the_others(site: Site, bucket: Buc
     site.archive.upload(site.now, 100)
     assert site.archive.backlog(site.now) == 0
     assert bucket.names() == in_bucket([p for p in site.paths if p != site.snapshot])
+
+
+def test_a_file_that_cannot_be_read_holds_up_no_other_and_is_told(
+    site: Site, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_tasks, "MOST_FILES", 1)
+    bad = site.settings.media_dir / site.clip_path  # the first that is due
+    content = bad.read_bytes()
+    bad.unlink()
+    bad.mkdir()
+    object_tasks.follow()
+    others = [path for path in site.paths if "clips/" not in path]
+    assert bucket.names() == in_bucket(others)
+    assert site.on_disk() == clip_files(site.clip_path)[1:], "the copied ones left the disk"
+    part = ApiClient(create_app(site.settings)).get("/health").get_json()["parts"]["object_storage"]
+    assert (part["status"], part["backlog"]) == ("degraded", 1)
+    assert f"1 clips, events or recordings cannot be read here; the last: {site.clip_path}" in part["message"]
+    bad.rmdir()
+    bad.write_bytes(content)
+    object_tasks.follow()
+    assert bucket.names() == in_bucket(site.paths)
+
+
+def test_what_cannot_be_copied_keeps_nothing_from_leaving(
+    site: Site, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.archive.upload(site.now, 100)
+    monkeypatch.setattr(object_tasks, "SystemClock", lambda: ManualClock(site.now + 1))
+    path = site.settings.media_dir / "events/new.jpg"
+    path.write_bytes(b"new")
+    EventStore(site.database).put([(an_event(site.camera.id, site.now - 10), "events/new.jpg")], 1)
+    bucket.server.stop()
+    object_tasks.follow()
+    assert site.on_disk() == []
+    assert path.exists()
 
 
 def test_a_file_that_cannot_be_deleted_holds_up_no_other_and_is_tried_again(site: Site) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from app.api.cameras import edit
 from core import keys
 from core.settings import Settings
 from storage.cameras import CameraStore
@@ -16,6 +17,7 @@ from storage.database import Database
 from storage.events import EventFilter, EventStore
 from storage.kept_frames import KeptFrame, KeptFrameStore
 from storage.media import Media, event_snapshot_path, kept_frame_path, plain_snapshot_path
+from storage.media_removals import remove_noted
 from storage.secrets import Secrets
 from tests.support.api_client import ApiClient, code_of
 from tests.support.stored import an_event
@@ -268,3 +270,18 @@ def test_what_a_camera_leaves_behind(
     assert len(EventStore(database).page(EventFilter(), None, 9)) == (0 if purge else 1)
     listed = admin.get(f"/cameras/{gate['id']}/frames")
     assert listed.status_code == (404 if purge else 200)
+
+
+def test_a_purge_answers_before_the_last_of_many_files_is_gone(
+    admin: ApiClient, gate: dict[str, Any], database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edit, "PURGED_AT_ONCE", 1)
+    media, at = Media(settings.media_dir), time.time()
+    frames = [KeptFrame(gate["id"], at + n, kept_frame_path(gate["id"], at + n), 4, 3, 7) for n in range(3)]
+    for frame in frames:
+        media.write(frame.path, b"picture")
+    KeptFrameStore(database).add(frames)
+    assert admin.delete(f"/cameras/{gate['id']}?purge=true").status_code == 204
+    assert sum(media.read(frame.path) is None for frame in frames) == 1
+    assert remove_noted(database, media, settings.node) == 2
+    assert all(media.read(frame.path) is None for frame in frames)

@@ -17,7 +17,6 @@ from core.settings import Settings
 from core.sightings import ANY
 from storage.backup.archive import BackupError
 from storage.backup.backup import back_up
-from storage.backup.progress import Unit
 from storage.backup.restore import restore
 from storage.backup.schedule import make_due
 from storage.camera import Camera
@@ -26,6 +25,7 @@ from storage.database import Database
 from storage.events import EventStore
 from storage.gallery import GalleryStore
 from storage.models import CameraRow, EventRow, SegmentRow
+from storage.progress import Unit
 from storage.secrets import Secrets
 from storage.vector_index import VectorIndex, prepare
 from tests.integration.database.conftest import emptied, pg_execute, pg_settings, settings_for

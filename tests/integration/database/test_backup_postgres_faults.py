@@ -16,9 +16,9 @@ from core.settings import Settings
 from storage.backup.archive import BackupError
 from storage.backup.backup import back_up
 from storage.backup.postgres import rows_from_sqlite
-from storage.backup.progress import silent
 from storage.backup.schedule import make_due
 from storage.database import Database
+from storage.progress import silent
 from tests.integration.database.conftest import emptied
 from tests.support.installation import settings_on
 

@@ -13,7 +13,7 @@ from storage.camera import Camera
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.event_tail import EventTail, position_of
-from storage.events import EventFilter, EventStore
+from storage.events import EventFilter, EventStore, Position, StoredEvent
 from storage.models import EventRow
 from storage.secrets import Secrets
 from tests.integration.database.conftest import emptied
@@ -82,6 +82,30 @@ def test_it_goes_on_at_a_position_and_minds_the_filter(database: Database, event
     assert [s.event.id for s in at_start] == [written[0].id, written[2].id, written[4].id]
     resumed = EventTail(events, EventFilter(camera_id=1), position_of(at_start[0]))
     assert new_ids(resumed) == [written[2].id, written[4].id]
+
+
+def test_what_nobody_wants_is_read_once(
+    database: Database, events: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.event_tail.MAX_BATCH", 2)
+    written = [an_event(1, NOON + n) for n in range(7)] + [an_event(2, NOON + 7)]
+    for number, event in enumerate(written):
+        events.put([(event, None)], epoch=1)
+        stamp(database, event.id, NOON + 20.0 * number)
+    read: list[int] = []
+    look = events.changed_since
+
+    def counted(after: Position, limit: int) -> list[StoredEvent]:
+        found = look(after, limit)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(events, "changed_since", counted)
+    tail = EventTail(events, EventFilter(camera_id=2), (NOON - 1, ""))
+    assert new_ids(tail) == [written[-1].id]
+    assert read == [2, 2, 2, 2]
+    assert new_ids(tail) == []
+    assert sum(read) == 8
 
 
 def test_a_transaction_that_waits_while_a_later_one_commits(pg_migrated: Database, tmp_path: Path) -> None:

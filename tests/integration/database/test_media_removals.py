@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from storage.camera import Camera
 from storage.cameras import CameraStore
@@ -15,7 +16,7 @@ from storage.database import Database
 from storage.events import EventStore
 from storage.kept_frames import KeptFrame, KeptFrameStore
 from storage.media import Media, clip_files, clip_path, snapshot_files
-from storage.media_removals import note_removals, remove_noted
+from storage.media_removals import BATCH, note_removals, remove_files, remove_noted
 from storage.models import MediaRemovalRow
 from storage.secrets import Secrets
 from tests.support.stored import a_clip, an_event
@@ -51,6 +52,40 @@ def test_each_machine_deletes_what_is_noted_for_it_and_nothing_else(database: Da
     assert remove_noted(database, media, "a") == 2
     assert sorted(file.name for file in tmp_path.glob("*.jpg")) == ["2.jpg", "3.jpg"]
     assert noted(database) == {"b": ["2.jpg"]}
+
+
+def test_more_files_than_a_statement_of_postgresql_takes(database: Database, tmp_path: Path) -> None:
+    paths = sorted(f"{number}.jpg" for number in range(2 * BATCH + 1))
+    with database.write() as session:
+        note_removals(session, (("a", path) for path in paths))
+    parameters: list[int] = []
+
+    def count(_connection: object, _cursor: object, _statement: str, given: Sized, *_: object) -> None:
+        parameters.append(len(given))
+
+    event.listen(database.engine, "before_cursor_execute", count)
+    try:
+        assert remove_files(database, Media(tmp_path, "a"), "a", paths) == len(paths)
+    finally:
+        event.remove(database.engine, "before_cursor_execute", count)
+    assert noted(database) == {}
+    assert max(parameters) == BATCH + 1, "of 65 535 that it takes"
+
+
+def test_files_that_cannot_be_deleted_keep_no_later_ones_from_being_tried(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.media_removals.MOST_AT_ONCE", 3)
+    for number in range(7):
+        (tmp_path / f"{number}/inside").mkdir(parents=True)  # who deletes it gets an OSError, root as well
+    media = Media(tmp_path, "a")
+    media.write("z.jpg", b"x")
+    with database.write() as session:
+        note_removals(session, [("a", name) for name in (*"0123456", "z.jpg")])
+    for _ in range(200):  # each time one third is tried
+        if remove_noted(database, media, "a"):
+            break
+    assert noted(database) == {"a": [*"0123456"]}
 
 
 def test_a_purged_camera_leaves_a_note_for_every_file(database: Database, cameras: CameraStore) -> None:

@@ -93,7 +93,7 @@ def test_an_event_is_recorded_as_long_as_it_lasts(bench: Bench, tmp_path: Path) 
             bench.look()
         for number in range(second * FPS, (second + 1) * FPS):
             arrival = short.arrival(number % 150, number * 90_000 // FPS, AT_S + number / FPS)
-            recorder.offer(arrival.packet, arrival.at_s)
+            recorder.offer(arrival.connection, arrival.packet, arrival.at_s)
         bench.clock.advance(1)
     assert recorded.times[0] == pytest.approx(95, abs=1.1)
     assert 445 <= recorded.times[-1] <= 452

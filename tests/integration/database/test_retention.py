@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -248,6 +249,22 @@ def test_a_file_that_cannot_be_deleted_keeps_no_other_from_going(house: House) -
     house.run()
     assert not stubborn.exists(), "it was still noted"
     assert not noted.exists()
+
+
+def test_a_disk_that_lets_nothing_go_costs_no_more_rows_than_were_to_go(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    house.run()
+    before = sum(map(len, house.left().values()))
+    with monkeypatch.context() as patch:
+        patch.setattr(passes, "missing_bytes", lambda *_: 2000)
+        patch.setattr(Path, "unlink", refuse)
+        assert [sum(house.run().values()) for _ in range(3)] == [2, 0, 0]
+    house.run()
+    assert sum(map(len, house.left().values())) == before - 2
 
 
 def test_what_no_row_names_goes_when_nobody_would_keep_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,3 +85,30 @@ def test_a_file_that_never_fits_is_refused_before_it_is_read(copies: FetchedCopi
     with pytest.raises(UnavailableError, match="raise CAMREC_FETCHED_GB"):
         copies.write("large.mp4", 900, iter(lambda: pytest.fail("it is read"), b""))
     assert copies.want("small.jpg"), "and costs no other its place"
+
+
+def test_a_draft_that_is_written_stays_until_it_is_a_copy(copies: FetchedCopies) -> None:
+    copies.write("old.jpg", 300, [b"x" * 300])
+    age(copies, "old.jpg", 10)
+
+    def chunks() -> Iterator[bytes]:
+        yield b"x" * 400
+        (draft,) = copies.locate("").glob(".slow*")
+        os.utime(draft, (10, time.time()))  # it was begun long ago
+        copies.write("quick.jpg", 600, [b"x" * 600])
+        copies.forget(time.time() - 60)
+        assert draft.exists()
+        yield b"x" * 100
+
+    copies.write("slow.mp4", 500, chunks())
+    assert copies.want("slow.mp4")
+    assert not copies.want("old.jpg")
+
+
+def test_a_draft_that_nobody_writes_any_more_goes(copies: FetchedCopies, tmp_path: Path) -> None:
+    draft = tmp_path / ".fetched/.clip.mp4.1234abcd"
+    draft.parent.mkdir()
+    draft.write_bytes(b"x")
+    os.utime(draft, (10, 10))
+    copies.forget(20)
+    assert not draft.exists()

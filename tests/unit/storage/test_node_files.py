@@ -13,6 +13,7 @@ import pytest
 from core.errors import UnavailableError
 from storage import node_files
 from storage.fetched import FetchedCopies
+from storage.media import Media
 from storage.media_nodes import MediaNode
 from storage.media_tokens import MediaTokens
 from storage.node_files import NodeFiles, NodeUnreachableError
@@ -208,3 +209,39 @@ def test_no_more_are_read_at_once_than_may_be(
     for reader in readers:
         reader.join()
     assert files.get(PATH, "b", copies)
+
+
+def test_a_file_that_many_want_is_read_once(files: NodeFiles, other: OtherMachine, tmp_path: Path) -> None:
+    may_answer = threading.Event()
+    sent: list[int] = []
+
+    def wait(handler: BaseHTTPRequestHandler) -> None:
+        may_answer.wait(10)
+        status = 304 if handler.headers["If-None-Match"] else 200
+        sent.append(status)
+        reply(status, BODY if status == 200 else b"")(handler)
+
+    other.answer = wait
+    media = Media(tmp_path, "a", nodes=files)
+    found: list[bytes | None] = []
+    readers = [threading.Thread(target=lambda: found.append(media.read(PATH, "b"))) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    while not other.asked:
+        time.sleep(0.01)
+    time.sleep(0.05)  # the others would ask now
+    assert len(other.asked) == 1
+    may_answer.set()
+    for reader in readers:
+        reader.join()
+    assert found == [BODY] * 4
+    assert sent == [200, 304, 304, 304]
+
+
+def test_who_waits_too_long_for_a_file_is_told(
+    files: NodeFiles, copies: FetchedCopies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.fetched.WAIT_S", 0.01)
+    media = Media(tmp_path, "a", nodes=files, copies=copies)
+    with copies.one_at_a_time(PATH), pytest.raises(UnavailableError, match="still being copied"):
+        media.read(PATH, "b")
