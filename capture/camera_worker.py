@@ -19,8 +19,9 @@ from capture.condition import Condition, Figures, State
 from capture.decoder import CorruptError, Decoder
 from capture.drops import Drops
 from capture.motion_gate import MotionGate
-from capture.rates import KEEP
+from capture.rates import KEEP, recognition_rates
 from capture.reasons import Reason
+from capture.recorder.arrival import Connection
 from capture.recorder.camera_recorder import CameraRecorder
 from capture.sampler import Sampler
 from capture.stream import Stream, StreamError
@@ -95,6 +96,8 @@ class CameraWorker:
         """
         self.camera = camera
         self.figures = Figures()
+        self.seen_at: Mapping[str, float] | None = None
+        """Recognition → when it saw something of this camera last; None: not known."""
         self.sampler = Sampler(rates)
         self._rates = rates
         self._gate = MotionGate()
@@ -174,9 +177,11 @@ class CameraWorker:
         while not self._stop.is_set():
             opened_s = self._clock.monotonic()
             with closing(self._open()) as stream:
+                if self._stop.is_set():  # another worker may have the camera since
+                    return
                 self.sampler.restart()
-                with self._recorded(stream):
-                    self._play(stream)
+                with self._recorded(stream) as connection:
+                    self._play(stream, connection)
                 if stream.is_finite:  # the last frame lasts as long as the others
                     self._stop.wait(stream.frame_interval_s)
             # Pictures of which each is a connection, and files of one frame, come no faster than they are asked for.
@@ -187,41 +192,42 @@ class CameraWorker:
         return Stream(camera.analysed_url, tls_verify=camera.tls_verify, with_sound=self._recorder is not None)
 
     @contextmanager
-    def _recorded(self, stream: Stream) -> Iterator[None]:
+    def _recorded(self, stream: Stream) -> Iterator[Connection | None]:
         if self._recorder is None:
-            yield
+            yield None
             return
-        self._recorder.connected(stream.video, stream.sound)
+        connection = self._recorder.connected(stream.video, stream.sound)
         try:
-            yield
+            yield connection
         finally:
-            self._recorder.disconnected()
+            self._recorder.disconnected(connection)
 
-    def _play(self, stream: Stream) -> None:
+    def _play(self, stream: Stream, connection: Connection | None) -> None:
         decoder = Decoder(stream.video, self._hardware)
         stream_clock = StreamClock(paced=stream.is_paced)
         self.figures.codec = stream.video.codec_context.name
         video_index = stream.video.index
         for packet in stream.packets():
-            arrived_at = self._clock.now()
-            if packet.stream_index != video_index:
-                self._record(packet, arrived_at, is_video=False)
-                continue
-            at_s = stream_clock.observe(stream.seconds(packet.pts if packet.dts is None else packet.dts), arrived_at)
-            if at_s > arrived_at:
-                self._stop.wait(at_s - arrived_at)
             if self._stop.is_set():
                 return
+            arrived_at = self._clock.now()
+            if packet.stream_index != video_index:
+                self._record(connection, packet, arrived_at, is_video=False)
+                self._check_pictures_come()  # sound may go on without them
+                continue
+            at_s = stream_clock.observe(stream.seconds(packet.pts if packet.dts is None else packet.dts), arrived_at)
+            if at_s > arrived_at and self._stop.wait(at_s - arrived_at):
+                return
             self.figures.received += 1
-            self._record(packet, at_s, is_video=True)
+            self._record(connection, packet, at_s, is_video=True)
             self._apply_rates()
             for frame in self._decode(decoder, packet, at_s):
                 self._sample(decoder, frame, stream_clock.time_of(stream.seconds(frame.pts), otherwise=at_s))
             self._check_pictures_come()
 
-    def _record(self, packet: Packet[Any], at_s: float, *, is_video: bool) -> None:
-        if self._recorder is not None:
-            self._recorder.offer(packet, at_s, is_video)
+    def _record(self, connection: Connection | None, packet: Packet[Any], at_s: float, *, is_video: bool) -> None:
+        if self._recorder is not None and connection is not None:
+            self._recorder.offer(connection, packet, at_s, is_video)
 
     def _apply_rates(self) -> None:
         rates, self._new_rates = self._new_rates, None
@@ -247,26 +253,38 @@ class CameraWorker:
     def _sample(self, decoder: Decoder, frame: VideoFrame, at_s: float) -> None:
         self.figures.decoded += 1
         self._last_picture_s = self._clock.monotonic()
-        if not self.sampler.take(at_s):
+        is_due = self.sampler.take(at_s)
+        if self._begins_to_move(decoder, frame, at_s):
+            self.sampler.take_at_once(at_s, recognition_rates(self.camera))
+        elif not is_due:
             return
         self._first_picture_s = self._first_picture_s or self._last_picture_s
         self.figures.last_frame_at = at_s
         self._enter(State.STREAMING, message=self._store_fault)
-        consumers = self._passing(decoder, frame, at_s)
+        consumers = self._passing(at_s)
         if consumers or self._gate.shows(at_s):
             self._hand_on(decoder.to_picture(frame), at_s, consumers)
 
-    def _passing(self, decoder: Decoder, frame: VideoFrame, at_s: float) -> list[str]:
-        """Consumers that get this frame."""
-        due, gate = self.sampler.consumers(at_s), self._gate
+    def _begins_to_move(self, decoder: Decoder, frame: VideoFrame, at_s: float) -> bool:
+        """Whether the gate opens; it looks at frames that nobody asked for, too."""
+        gate, was_open = self._gate, self._gate.is_open
         if not self.camera.motion_gate:
             self.figures.moving, self.figures.motion_at = False, None
-            return due
+            return False
+        if not gate.wants(at_s):
+            return False
         moves = gate.look(decoder.luma(frame), at_s)
-        if moves is not None and self._motion is not None:
+        if self._motion is not None:
             self._motion.note(self.camera.id, at_s, moves=moves)
         self.figures.moving, self.figures.motion_at = gate.is_open, gate.motion_at
-        passing = gate.passing(due, self._rates, at_s)
+        return gate.is_open and not was_open
+
+    def _passing(self, at_s: float) -> list[str]:
+        """Consumers that get this frame."""
+        due = self.sampler.consumers(at_s)
+        if not self.camera.motion_gate:
+            return due
+        passing = self._gate.passing(due, self._rates, at_s, self.seen_at)
         for _ in range(len(due) - len(passing)):
             self._drops.count(self.camera.id, "still")
         return passing

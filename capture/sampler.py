@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from statistics import median
 
@@ -35,6 +35,10 @@ class Pacer:
             return False
         self._due_s += self._interval_s
         return True
+
+    def restart(self) -> None:
+        """The next frame is one to take, and the rate counts from it."""
+        self._due_s = None
 
     def _is_near(self, at_s: float) -> bool:
         """False after a gap in the stream, and where its clock was set back."""
@@ -92,6 +96,14 @@ class Sampler:
     def take(self, at_s: float) -> bool:
         """Whether the decoded frame of that time is one to take."""
         return self.key_frames_only or self._stream.take(at_s)
+
+    def take_at_once(self, at_s: float, consumers: Iterable[str]) -> None:
+        """Take the decoded frame of that time, whether it is due or not; it is these consumers' next one."""
+        self._stream.restart()
+        self._stream.take(at_s)
+        for consumer in consumers:
+            if pacer := self._consumers.get(consumer):
+                pacer.restart()
 
     def consumers(self, at_s: float) -> list[str]:
         """Who gets the frame that was taken."""

@@ -80,25 +80,28 @@ class CameraRecorder:
                 self._stop()
                 self._pre_roll = PreRoll(recording.pre_s)
 
-    def connected(self, video: VideoStream, audio: AudioStream | None) -> None:
-        """A stream begins; call it in the thread that reads it."""
+    def connected(self, video: VideoStream, audio: AudioStream | None) -> Connection:
+        """A stream begins, in place of any before it; call it in the thread that reads it."""
+        connection = Connection(video, audio)
         with self._lock:
             self._stop()
-            self._connection = Connection(video, audio)
+            self._connection = connection
+        return connection
 
-    def disconnected(self) -> None:
+    def disconnected(self, connection: Connection) -> None:
         """It ended. What it left for an event that is still to come stays for a while."""
         with self._lock:
+            if connection is not self._connection:
+                return  # the thread of a former stream was blocked until now
             self._connection = None
             self._end_live()
             if self._is_recording:
                 self._stop()
 
-    def offer(self, packet: Packet[Any], at_s: float, is_video: bool = True) -> None:
-        """Take a packet of the stream."""
-        connection = self._connection
+    def offer(self, connection: Connection, packet: Packet[Any], at_s: float, is_video: bool = True) -> None:
+        """Take a packet of the stream; what comes of a former one is not taken."""
         is_taken = self._recording.mode != "off" or self._is_watched or self._is_live
-        if connection is None or not connection.is_recordable or not is_taken:
+        if connection is not self._connection or not connection.is_recordable or not is_taken:
             return
         if is_video:
             self._at_s = at_s

@@ -58,7 +58,9 @@ class MainStream:
     def _read(self) -> None:
         with closing(Stream(self.camera.url, tls_verify=self.camera.tls_verify, with_sound=True)) as stream:
             stream_clock = StreamClock(paced=stream.is_paced)
-            self._recorder.connected(stream.video, stream.sound)
+            if self._stop.is_set():  # another stream may have come in its place while this one was opened
+                return
+            connection = self._recorder.connected(stream.video, stream.sound)
             try:
                 for packet in stream.packets():
                     is_video = packet.stream_index == stream.video.index
@@ -70,6 +72,6 @@ class MainStream:
                         self._stop.wait(at_s - arrived_at)
                     if self._stop.is_set():
                         return
-                    self._recorder.offer(packet, at_s, is_video)
+                    self._recorder.offer(connection, packet, at_s, is_video)
             finally:
-                self._recorder.disconnected()
+                self._recorder.disconnected(connection)

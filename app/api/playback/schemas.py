@@ -78,7 +78,10 @@ class TimelineSchema(Schema):
     motion_watched = fields.List(
         fields.Nested(SpanSchema),
         required=True,
-        metadata={"description": "when the camera was watched for motion; at other times nothing is known of it"},
+        metadata={
+            "description": "when the camera was watched for motion; at other times nothing is known of it. "
+            "Where only key frames are decoded, it is watched at those"
+        },
     )
     step_s = fields.Float(
         required=True,

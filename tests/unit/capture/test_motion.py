@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from capture.motion import BACKGROUND_S, LEARN_S, GreyPicture, MotionDetector
+from capture.motion_gate import HOLD_S
 
 FPS = 4.0
 HEIGHT, WIDTH = 360, 640
@@ -52,6 +53,7 @@ def share(found: list[tuple[float, bool]], from_s: float, to_s: float) -> float:
     return float(np.mean([moves for at_s, moves in found if from_s <= at_s < to_s]))
 
 
+PLAIN = np.full_like(WALL, 100)
 DARK = (WALL // 8).astype(np.uint8)  # 2 to 29 of 255
 
 
@@ -72,11 +74,19 @@ def test_movers_are_seen(scene: Scene) -> None:
     assert first - SETTLE_S <= 1.0
 
 
-def test_a_slow_mover_is_seen_again_and_again() -> None:
-    found = seen(moving(2, (40, 90), 30), SETTLE_S + 40)
+@pytest.mark.parametrize(
+    ("scene", "noise"),
+    [
+        pytest.param(moving(2, (40, 90), 30), 3.0, id="2 pixels a second"),
+        pytest.param(moving(2, (30, 80), 92, background=PLAIN), 1.5, id="2 pixels a second and dark: 92 on 100"),
+        pytest.param(moving(0.5, (30, 80), 80, background=PLAIN), 1.5, id="half a pixel a second: 80 on 100"),
+    ],
+)
+def test_a_slow_mover_is_seen_again_and_again(scene: Scene, noise: float) -> None:
+    found = seen(scene, SETTLE_S + 40, noise)
     times = [at_s for at_s, moves in found if moves and at_s >= SETTLE_S]
     assert times[-1] > SETTLE_S + 38
-    assert max(b - a for a, b in pairwise(times)) < 5.0
+    assert max(b - a for a, b in pairwise(times)) < HOLD_S
 
 
 @pytest.mark.parametrize("noise", [0.0, 1.0, 3.0, 8.0], ids=lambda v: f"noise {v}")

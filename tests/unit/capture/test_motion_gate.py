@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from capture.motion import GreyPicture
-from capture.motion_gate import HOLD_S, LOOK_INTERVAL_S, MotionGate
+from capture.motion_gate import HOLD_S, LOOK_INTERVAL_S, MOVING_LOOK_INTERVAL_S, OCCUPIED_S, MotionGate
 from capture.rates import KEEP
-from core.recognitions import RECOGNITIONS
+from core.recognitions import EMPTY_FPS, RECOGNITIONS
 
 STILL = np.full((90, 160), 100, np.uint8)
 FPS = 8.0
@@ -20,13 +20,23 @@ def with_block(left: int) -> GreyPicture:
     return picture
 
 
-def run(gate: MotionGate, from_s: float, to_s: float, kind: str, moves: bool, asked_fps: float = FPS) -> int:
+def run(
+    gate: MotionGate,
+    from_s: float,
+    to_s: float,
+    kind: str,
+    *,
+    moves: bool,
+    asked_fps: float = FPS,
+    seen_at: dict[str, float] | None = None,
+) -> int:
     """How many of the frames pass."""
     passed = 0
     for number in range(round(from_s * FPS), round(to_s * FPS)):
         at_s = number / FPS
-        gate.look(with_block(round(20 + 40 * at_s) % 140) if moves else STILL, at_s)
-        passed += bool(gate.passing([kind], {kind: asked_fps}, at_s))
+        if gate.wants(at_s):
+            gate.look(with_block(round(20 + 40 * at_s) % 140) if moves else STILL, at_s)
+        passed += bool(gate.passing([kind], {kind: asked_fps}, at_s, seen_at))
     return passed
 
 
@@ -39,15 +49,42 @@ def settled() -> MotionGate:
 
 
 @pytest.mark.parametrize("kind", list(RECOGNITIONS))
-def test_while_nothing_moves_a_few_pass(settled: MotionGate, kind: str) -> None:
-    assert run(settled, 20, 60, kind, moves=False) == pytest.approx(40 * RECOGNITIONS[kind].still_fps, abs=1)
+@pytest.mark.parametrize("seen_at", [pytest.param(None, id="not known"), pytest.param(10.0, id="a while ago")])
+def test_while_nothing_moves_a_few_pass(settled: MotionGate, kind: str, seen_at: float | None) -> None:
+    seen = None if seen_at is None else {kind: seen_at}
+    assert run(settled, 20, 60, kind, moves=False, seen_at=seen) == pytest.approx(
+        40 * RECOGNITIONS[kind].still_fps, abs=1
+    )
+
+
+@pytest.mark.parametrize("kind", ["plates", "falls", "reid"])
+def test_where_nobody_is_only_one_in_five_seconds_passes(settled: MotionGate, kind: str) -> None:
+    assert run(settled, 20, 120, kind, moves=False, seen_at={}) == pytest.approx(100 * EMPTY_FPS, abs=1)
+    assert run(settled, 120, 220, kind, moves=False, seen_at={kind: 120 - OCCUPIED_S}) == pytest.approx(
+        100 * EMPTY_FPS, abs=1
+    )
+
+
+def test_who_lies_still_is_watched_again_from_the_first_sight_on(settled: MotionGate) -> None:
+    run(settled, 20, 100, "falls", moves=False, seen_at={})
+    assert run(settled, 100, 140, "falls", moves=False, seen_at={"falls": 100.0}) == pytest.approx(80, abs=1)
 
 
 @pytest.mark.parametrize("kind", list(RECOGNITIONS))
 def test_while_something_moves_all_pass_and_a_while_longer(settled: MotionGate, kind: str) -> None:
     assert run(settled, 20, 30, kind, moves=True) >= 10 * FPS - 2
-    assert settled.motion_at == pytest.approx(30, abs=0.5)
+    assert settled.motion_at == pytest.approx(30, abs=MOVING_LOOK_INTERVAL_S)
     assert run(settled, 30, 30 + HOLD_S - 1, kind, moves=False) == (HOLD_S - 1) * FPS
+
+
+def test_what_moves_is_looked_at_less_often(settled: MotionGate) -> None:
+    looks = [
+        at_s for n in range(160) if settled.wants(at_s := 20 + n / FPS) and settled.look(with_block(n * 7 % 140), at_s)
+    ]
+    assert np.diff(looks[1:]) == pytest.approx(MOVING_LOOK_INTERVAL_S)
+    run(settled, 40, 60, "plates", moves=False)
+    settled.look(STILL, 60.0)
+    assert [settled.wants(60.0 + wait_s) for wait_s in (LOOK_INTERVAL_S / 2, LOOK_INTERVAL_S)] == [False, True]
 
 
 def test_kept_frames_and_slow_recognitions_pass_always(settled: MotionGate) -> None:
@@ -61,10 +98,9 @@ def test_nothing_else_stored_live_pictures_go_on(settled: MotionGate) -> None:
 
 def test_a_new_view_opens_the_gate_and_is_no_motion() -> None:
     gate = MotionGate()
-    looks = [gate.look(STILL, number / FPS) for number in range(round(4 * FPS))]
+    looks = [gate.look(STILL, n / FPS) for n in range(round(4 * FPS)) if gate.wants(n / FPS)]
     assert gate.motion_at is not None
-    assert set(looks) == {False, None}
-    assert looks.count(False) == 4 / LOOK_INTERVAL_S
+    assert looks == [False] * round(4 / LOOK_INTERVAL_S)
 
 
 def test_a_turned_camera_is_motion(settled: MotionGate) -> None:

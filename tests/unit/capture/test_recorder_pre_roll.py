@@ -67,7 +67,7 @@ def recorder(short: Film, recording: Recording) -> tuple[CameraRecorder, Heard]:
 
 def offer(made: CameraRecorder, short: Film, numbers: range) -> None:
     for arrival in short.arrivals(numbers):
-        made.offer(arrival.packet, arrival.at_s)
+        made.offer(arrival.connection, arrival.packet, arrival.at_s)
 
 
 def test_an_event_takes_what_was_before_and_after_it(short: Film) -> None:
@@ -109,3 +109,20 @@ def test_switched_off(short: Film) -> None:
     made.configure(Recording("off"))
     offer(made, short, range(3, 6))
     assert (heard.numbers, made.state) == ([0, 1, 2, None], "off")
+
+
+def test_a_former_stream_does_not_end_the_recording_of_the_new_one(short: Film) -> None:
+    video = short.connection.video
+    assert video is not None
+    heard = Heard()
+    made = CameraRecorder(7, Recording("continuous"), heard, live=Heard())
+    first, second = made.connected(video, None), made.connected(video, None)
+    made.disconnected(first)  # its thread was blocked in a read
+    assert made.state == "armed"
+    heard.numbers.clear()
+    for arrival in short.arrivals(range(3)):
+        made.offer(first, arrival.packet, arrival.at_s)
+        made.offer(second, arrival.packet, arrival.at_s)
+    assert (heard.numbers, made.state) == ([0, 1, 2], "recording")
+    made.disconnected(second)
+    assert (heard.numbers, made.state) == ([0, 1, 2, None], "waiting")

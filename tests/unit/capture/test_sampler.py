@@ -117,6 +117,23 @@ def test_camera_of_which_nothing_is_asked_still_shows_a_picture() -> None:
     assert got["sampled"] == pytest.approx(60 * IDLE_FPS, abs=2)
 
 
+def test_a_frame_out_of_turn_is_the_next_one_of_its_consumers() -> None:
+    sampler = Sampler({"plates": 2.0, "falls": 1.0, "keep": 0.5})
+    got = []
+    for at_s in regular(10.0, 5.0):
+        is_due, is_now = sampler.take(at_s), at_s == START_S + 2.3
+        if is_now:
+            sampler.take_at_once(at_s, ["plates", "falls"])
+        if is_due or is_now:
+            got += [(consumer, round(at_s - START_S, 1)) for consumer in sampler.consumers(at_s)]
+    assert [at_s for consumer, at_s in got if consumer == "plates"] == [
+        *[0.0, 0.3, 0.8, 1.3, 1.8],
+        *[2.3, 2.6, 3.1, 3.6, 4.1, 4.6],
+    ]
+    assert [at_s for consumer, at_s in got if consumer == "falls"] == [0.0, 0.8, 1.8, 2.3, 3.1, 4.1]
+    assert [at_s for consumer, at_s in got if consumer == "keep"] == [0.0, 1.3, 3.1]
+
+
 def test_stream_is_decoded_from_a_key_frame_on() -> None:
     sampler = Sampler({"plates": 5.0})
     assert not sampler.wants(False, START_S)
