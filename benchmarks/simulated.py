@@ -39,7 +39,13 @@ class SimulatedShard:
         leases.exchange(take=[str(number) for number in camera_ids])
         self._dispatcher = Dispatcher(lambda: Tokens(connect_redis(settings)), Publisher(settings).publish, self._drops)
         self._reporter = StatusReporter(
-            lambda: connect_redis(settings), self.workers.values, dict, self._drops, _recording, holder=holder
+            lambda: connect_redis(settings),
+            self.workers.values,
+            dict,
+            self._drops,
+            self._dispatcher.offered,
+            _recording,
+            holder=holder,
         )
         self._dispatcher.start()
         self._reporter.start()

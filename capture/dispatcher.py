@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import redis
@@ -19,6 +21,8 @@ log = logging.getLogger(__name__)
 
 CAMERAS_PER_MESSAGE = 8
 """Tokens in one message: a message costs more than the frames that it names."""
+GATHER_S = 0.02
+"""From the first frame on, in which others join it: waking up for each of them costs more than telling of it."""
 RETRY_S = 1.0
 """After a failure Redis is left alone for so long: frames come faster than it can time out."""
 
@@ -46,6 +50,7 @@ class Dispatcher:
         self._clock = clock or SystemClock()
         self._changed = threading.Condition()
         self._pending: dict[str, dict[int, None]] = {}
+        self._offered: dict[int, Counter[str]] = {}
         self._stopped = False
         self._broken_until_s = 0.0
         self._is_broken = False
@@ -65,11 +70,22 @@ class Dispatcher:
     def offer(self, kind: str, camera_id: int) -> None:
         """The camera has a new frame for that recognition. Never blocks."""
         with self._changed:
+            self._offered.setdefault(camera_id, Counter())[kind] += 1
             waiting = self._pending.setdefault(kind, {})
             if camera_id in waiting:
                 self._drops.count(camera_id, "superseded")
             waiting[camera_id] = None
             self._changed.notify()
+
+    def offered(self, camera_id: int) -> dict[str, int]:
+        """Recognition → frames offered since this process has had the camera: dropped, or granted a token."""
+        with self._changed:
+            return dict(self._offered.get(camera_id, {}))
+
+    def forget(self, camera_id: int) -> None:
+        """The camera is gone."""
+        with self._changed:
+            self._offered.pop(camera_id, None)
 
     def _run(self) -> None:
         while True:
@@ -77,13 +93,11 @@ class Dispatcher:
                 self._changed.wait_for(lambda: self._stopped or self._pending)
                 if self._stopped:
                     return
+            time.sleep(GATHER_S)
+            with self._changed:
                 pending, self._pending = self._pending, {}
             for kind, cameras in pending.items():
-                try:
-                    self.dispatch(RECOGNITIONS[kind], list(cameras))
-                except Exception:  # the thread serves all cameras
-                    log.exception("Frames could not be handed to the workers")
-                    self._broken_until_s = self._clock.monotonic() + RETRY_S
+                self.dispatch(RECOGNITIONS[kind], list(cameras))
 
     def dispatch(self, recognition: Recognition, camera_ids: Sequence[int]) -> None:
         """Publish those of the cameras that get a token; count the others."""
@@ -93,32 +107,30 @@ class Dispatcher:
         unsent = dict.fromkeys(camera_ids)
         granted: list[int] = []
         try:
-            for camera_id in camera_ids:
-                if self._is_granted(recognition, camera_id):
-                    granted.append(camera_id)
-                else:
-                    del unsent[camera_id]
+            granted = self._granted(recognition, camera_ids)
+            unsent = dict.fromkeys(granted)
             for start in range(0, len(granted), CAMERAS_PER_MESSAGE):
                 batch = granted[start : start + CAMERAS_PER_MESSAGE]
                 self._publish(recognition, batch)
                 for camera_id in batch:
                     del unsent[camera_id]
-        except _BROKER_ERRORS as error:
+        except Exception as error:  # noqa: BLE001  # the thread serves all cameras, and every frame is counted
             self._break(error)
             self._withdraw(recognition, [c for c in granted if c in unsent])
             self._drop(unsent)
         else:
             self._mend()
 
-    def _is_granted(self, recognition: Recognition, camera_id: int) -> bool:
+    def _granted(self, recognition: Recognition, camera_ids: Sequence[int]) -> list[int]:
         if self._tokens is None:
             self._tokens = self._open_tokens()
-        offer = self._tokens.offer(recognition, camera_id)
-        if offer is Offer.SUPERSEDES:
-            self._drops.count(camera_id, "superseded")
-        elif offer is Offer.QUEUE_FULL:
-            self._drops.count(camera_id, "queue_full")
-        return offer is Offer.GRANTED
+        granted = []
+        for camera_id, offer in zip(camera_ids, self._tokens.offer(recognition, camera_ids), strict=True):
+            if offer is Offer.GRANTED:
+                granted.append(camera_id)
+            else:
+                self._drops.count(camera_id, "superseded" if offer is Offer.SUPERSEDES else "queue_full")
+        return granted
 
     def _drop(self, camera_ids: Iterable[int]) -> None:
         for camera_id in camera_ids:
@@ -138,9 +150,10 @@ class Dispatcher:
         self._broken_until_s = self._clock.monotonic() + RETRY_S
         if not self._is_broken:
             self._is_broken = True
-            log.warning("Redis cannot be reached: frames are not recognised until it is back (%s)", error)
+            unexpected = not isinstance(error, _BROKER_ERRORS)
+            log.warning("Frames are not recognised until Redis takes them: %s", error, exc_info=unexpected)
 
     def _mend(self) -> None:
         if self._is_broken:
             self._is_broken = False
-            log.info("Redis is back: frames are recognised again")
+            log.info("Redis takes frames again: they are recognised")

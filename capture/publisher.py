@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from celery import Celery
 
+from core.celery_producer import make_producer
 from core.recognitions import Recognition
 from core.settings import Settings
 from storage.frames.tokens import TOKEN_LIFETIME_S
-
-SOCKET_TIMEOUT_S = 2.0
 
 
 class Publisher:
@@ -29,12 +28,12 @@ class Publisher:
             UnavailableError: none is known.
         """
         if self._app is None:
-            self._app = _make_app(self._settings)
+            self._app = make_producer("camrec-capture", self._settings.resolve_redis_url())
         self._app.send_task(
             recognition.task,
             args=(list(camera_ids),),
             queue=recognition.queue,
-            expires=TOKEN_LIFETIME_S,  # when its tokens have expired, newer messages stand for these cameras
+            expires=TOKEN_LIFETIME_S,  # newer messages stand for these cameras then; workers count what expired
             ignore_result=True,
             retry=False,
         )
@@ -43,17 +42,3 @@ class Publisher:
         """Disconnect."""
         if self._app is not None:
             self._app.close()
-
-
-def _make_app(settings: Settings) -> Celery:
-    app = Celery("camrec-capture", set_as_current=False)
-    app.config_from_object("celeryconfig")
-    app.conf.broker_url = settings.resolve_redis_url()
-    app.conf.broker_connection_timeout = SOCKET_TIMEOUT_S
-    app.conf.broker_transport_options = {
-        **app.conf.broker_transport_options,
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": SOCKET_TIMEOUT_S,
-        "max_retries": 0,  # kombu's own retries would hold the dispatcher for seconds; it has a circuit breaker
-    }
-    return app

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+import cv2
+
 from capture.camera_worker import CameraWorker
 from capture.clips import ClipFeeder
 from capture.condition import Figures, State
@@ -19,16 +21,18 @@ from capture.dispatcher import Dispatcher
 from capture.drops import Drops
 from capture.hardware import accelerator
 from capture.keeper import Keeper
-from capture.messages import Assign, Ended, Extend, Message
+from capture.messages import Alive, Assign, Ended, Extend, Message
 from capture.motion_log import MotionLog
-from capture.publisher import SOCKET_TIMEOUT_S, Publisher
+from capture.publisher import Publisher
 from capture.rates import KEEP, consumer_rates
 from capture.recorder.recorder import Recorder
 from capture.status import REDIS_TIMEOUT_S, StatusReporter
 from capture.stream import silence_ffmpeg
 from core.allocator import share_arenas
+from core.celery_producer import SOCKET_TIMEOUT_S
 from core.errors import UnavailableError
 from core.figures import SAMPLE_SECONDS
+from core.garbage import forget_start
 from core.log import setup_logging
 from core.parent_death import end_with_parent
 from core.recognitions import RECOGNITIONS
@@ -129,6 +133,7 @@ class Shard:
             lambda: list(self._workers.values()),
             self._keeper.newest_paths,
             self._drops,
+            self._dispatcher.offered,
             self._recorder.status,
             holder=holder,
         )
@@ -139,6 +144,7 @@ class Shard:
 
     def start(self) -> None:
         """Start the threads that cameras share."""
+        cv2.setNumThreads(1)  # each camera has a thread: OpenCV's own would only be woken and wait
         self._dispatcher.start()
         self._keeper.start()
         self._motion.start()
@@ -187,6 +193,7 @@ class Shard:
             self._clips.forget(camera_id)
             self._motion.forget(camera_id)
             self._drops.forget(camera_id)
+            self._dispatcher.forget(camera_id)
             self._told_ended(camera_id)
 
     def stop(self) -> None:
@@ -263,8 +270,10 @@ def run_shard(number: int, settings: Settings, holder: str, hardware: str | None
         mends_all=number == FIRST_SHARD,
     )
     shard.start()
+    forget_start()
     while not stopped.is_set():
         try:
+            control.send(Alive())
             message: Message | None = control.recv() if control.poll(_TICK_S) else None
         except (EOFError, OSError):
             log.debug("The node has closed the connection")

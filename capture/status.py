@@ -16,7 +16,7 @@ from capture.drops import Drops
 from capture.rates import recognition_rates
 from core import keys
 from core.clock import Clock, SystemClock
-from core.errors import CamrecError
+from core.complaint import Complaint
 from core.figures import REGISTRY
 from core.lease_table import LeasedValue, LeaseTable
 
@@ -56,6 +56,16 @@ class Rates:
         return round((last[name] - first[name]) / elapsed_s, 2) if elapsed_s > 0 and name in last else 0.0
 
 
+def _noted(client: redis.Redis, key: str, workers: Mapping[int, CameraWorker]) -> dict[int, dict[str, bytes | None]]:
+    """Camera → recognition → what a hash of ``<recognition>:<camera id>`` says of it."""
+    fields = [(camera_id, kind) for camera_id, worker in workers.items() for kind in recognition_rates(worker.camera)]
+    said: Any = client.hmget(key, [f"{kind}:{camera_id}" for camera_id, kind in fields]) if fields else []
+    noted: dict[int, dict[str, bytes | None]] = {}
+    for (camera_id, kind), value in zip(fields, said, strict=True):
+        noted.setdefault(camera_id, {})[kind] = value
+    return noted
+
+
 def _goes_on(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
     return before.keys() == now.keys() and all(now[name] >= value for name, value in before.items())
 
@@ -69,6 +79,7 @@ class StatusReporter:
         workers: Callable[[], Iterable[CameraWorker]],
         newest_paths: Callable[[], dict[int, str]],
         drops: Drops,
+        offered: Callable[[int], dict[str, int]],
         recording: Callable[[int], dict[str, Any]],
         *,
         holder: str,
@@ -81,12 +92,13 @@ class StatusReporter:
             workers: of the cameras to report.
             newest_paths: camera → path of its newest kept frame, of those that are new.
             drops: counters of what was lost.
+            offered: camera → recognition → frames offered to workers.
             recording: camera → what there is to say of its recording.
             holder: of the leases of the cameras; what is said of others' is dropped.
             clock: of the machine by default.
         """
         self._connect, self._workers, self._newest_paths = connect, workers, newest_paths
-        self._drops, self._recording, self._holder = drops, recording, holder
+        self._drops, self._offered, self._recording, self._holder = drops, offered, recording, holder
         self._clock = clock or SystemClock()
         self._client: redis.Redis | None = None
         self._rates: dict[int, Rates] = {}
@@ -103,17 +115,16 @@ class StatusReporter:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        is_broken = False
+        complaint = Complaint(log, "The status of cameras cannot be written")
         while not self._stopped.wait(INTERVAL_S):
             try:
                 self.report()
-            except Exception as error:  # whatever it is, the next second is another try
-                if not is_broken:
-                    unexpected = not isinstance(error, (redis.RedisError, CamrecError))
-                    log.warning("The status of cameras cannot be written: %s", error, exc_info=unexpected)
-                is_broken = True
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next second is another try
+                complaint.failed(error)
+                for worker in self._workers():
+                    worker.seen_at = None
             else:
-                is_broken = False
+                complaint.well()
 
     def report(self) -> None:
         """Write the status of every camera.
@@ -126,6 +137,7 @@ class StatusReporter:
             self._client = self._connect()
         workers = {w.camera.id: w for w in self._workers()}
         served = self._served(self._client, workers)
+        self._tell_seen(self._client, workers)
         said = [
             LeasedValue(str(c), keys.camera_status(c), json.dumps(self._status(worker, served.get(c, {}))), LIFETIME_S)
             for c, worker in workers.items()
@@ -139,18 +151,16 @@ class StatusReporter:
         for camera_id in self._rates.keys() - workers.keys():
             del self._rates[camera_id]
 
+    def _tell_seen(self, client: redis.Redis, workers: Mapping[int, CameraWorker]) -> None:
+        """Have the cameras' motion gates know where recognitions have seen something."""
+        seen = _noted(client, keys.SEEN, workers)
+        for camera_id, worker in workers.items():
+            worker.seen_at = {kind: float(at) for kind, at in seen.get(camera_id, {}).items() if at is not None}
+
     def _served(self, client: redis.Redis, workers: Mapping[int, CameraWorker]) -> dict[int, dict[str, int]]:
         """Camera → recognition → frames that workers took so far."""
-        fields = [
-            (camera_id, kind) for camera_id, worker in workers.items() for kind in recognition_rates(worker.camera)
-        ]
-        if not fields:
-            return {}
-        counts = client.hmget(keys.SERVED, [f"{kind}:{camera_id}" for camera_id, kind in fields])
-        served: dict[int, dict[str, int]] = {}
-        for (camera_id, kind), count in zip(fields, counts, strict=True):
-            served.setdefault(camera_id, {})[kind] = int(count or 0)
-        return served
+        noted = _noted(client, keys.SERVED, workers)
+        return {camera_id: {kind: int(n or 0) for kind, n in counts.items()} for camera_id, counts in noted.items()}
 
     def _status(self, worker: CameraWorker, served: Mapping[str, int]) -> dict[str, Any]:
         figures, condition, sampler = worker.figures, worker.condition, worker.sampler
@@ -173,6 +183,7 @@ class StatusReporter:
             "asked_fps": asked,
             "reached_fps": {kind: rates.per_second(f"served {kind}") for kind in asked},
             "drops": self._drops.of(worker.camera.id),
+            "offered": self._offered(worker.camera.id),
             "reconnects": figures.reconnects,
             "width": figures.width,
             "height": figures.height,

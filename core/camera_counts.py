@@ -1,4 +1,4 @@
-"""Counters of single cameras in Redis, which would outlive their cameras."""
+"""Counters of single cameras in Redis, and when they saw something, which would outlive their cameras."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import redis
 
 from core import keys
 
-_HASHES = (keys.SERVED, keys.WORKER_DROPS, keys.JUDGE_DROPS)
+_HASHES = (keys.SERVED, keys.SEEN, keys.WORKER_DROPS, keys.JUDGE_DROPS)
 
 
 def forget_removed_cameras(client: redis.Redis, known_ids: Callable[[], Collection[int]]) -> int:

@@ -92,6 +92,8 @@ DATABASE_SECONDS = Histogram(
 DATABASE_ERRORS = Counter(
     "camrec_database_errors", "Transactions that the database did not take", ["operation"], registry=REGISTRY
 )
+for _operation in ("read", "write"):  # told with 0: Prometheus sees no increase from a figure that it has never seen
+    DATABASE_ERRORS.labels(_operation)
 MEDIA_FETCHED_BYTES = Counter(
     "camrec_media_fetched_bytes", "Bytes of media copied from other machines and the bucket", registry=REGISTRY
 )

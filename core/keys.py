@@ -11,6 +11,9 @@ EVENTS_CHANGED = "camrec:events-changed"
 SERVED = "camrec:served"
 """Hash ``<recognition>:<camera id>`` → frames taken by workers, ever."""
 
+SEEN = "camrec:seen"
+"""Hash ``<recognition>:<camera id>`` → when a frame last showed it something, by the clock of capture."""
+
 WORKER_DROPS = "camrec:worker-drops"
 """Hash ``<recognition>:<camera id>:<cause>`` → frames that workers took and did not recognise."""
 

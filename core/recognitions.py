@@ -7,6 +7,9 @@ from dataclasses import dataclass
 EVENT_SHARDS = 8
 """A camera's observations go to queue ``events.<camera id modulo EVENT_SHARDS>``."""
 
+EMPTY_FPS = 0.2
+"""Frames a second of each recognition while nothing moves and nobody is there: in case the motion gate misses it."""
+
 RECORDING = "recording"
 """What the recorder's own events name as their recognition."""
 
@@ -44,7 +47,7 @@ class Recognition:
     max_fps: float
     event_kinds: tuple[str, ...]
     still_fps: float = 1.0
-    """Frames a second while nothing moves: so many that whoever stands or lies still is not taken for gone."""
+    """Frames a second while nothing moves and somebody is there: so many that who lies still is not taken for gone."""
     clip: ClipShape | None = None
     """None: it looks at single frames."""
     evidence_score: float = 0.0

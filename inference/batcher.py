@@ -55,7 +55,7 @@ class Batcher(Generic[K, T, R]):
     def __init__(
         self,
         *,
-        take: Callable[[K], T | None],
+        take: Callable[[list[K]], list[T | None]],
         predict: Callable[[list[T]], list[R]],
         age_s: Callable[[T], float],
         max_batch: int,
@@ -70,7 +70,8 @@ class Batcher(Generic[K, T, R]):
         """Start the threads. Every callable is called in them, so it must be safe for threads if there are several.
 
         Args:
-            take: key to item, at the moment it enters a batch; None: nothing to do, and the future becomes None.
+            take: keys to as many items, at the moment they enter a batch; None: nothing to do, and the future becomes
+                None. Where it fails, so do the futures of these keys.
             predict: items to as many results.
             age_s: how old an item is, in seconds.
             max_batch: most items in a batch.
@@ -164,30 +165,39 @@ class Batcher(Generic[K, T, R]):
     def _collect(self) -> list[_Taken[T, R]]:
         """Take items until the batch is full or nothing waits; what is not worth a slot takes none."""
         batch: list[_Taken[T, R]] = []
-        while len(batch) < self._max_batch and (entry := self._pop()) is not None:
-            if not entry.future.set_running_or_notify_cancel():
-                continue
-            try:
-                item = self._take(entry.key)
-                is_stale = item is not None and self._age_s(item) > self._deadline_s
-            except Exception as error:  # noqa: BLE001  # it is the submitter's, who finds it in the future
-                entry.future.set_exception(error)
-                continue
-            if item is None or is_stale:
-                if item is not None:
-                    self._tell(self._on_drop, STALE, item)
-                entry.future.set_result(None)
-                continue
-            batch.append(_Taken(item, entry.submitted_at, entry.future))
+        while entries := self._pop(self._max_batch - len(batch)):
+            batch += self._take_all([entry for entry in entries if entry.future.set_running_or_notify_cancel()])
         with self._changed:
             if self._waiting:
                 # What is left may have come with wake-ups that went to this thread: pass one on.
                 self._changed.notify()
         return batch
 
-    def _pop(self) -> _Entry[K, R] | None:
+    def _pop(self, most: int) -> list[_Entry[K, R]]:
         with self._changed:
-            return self._waiting.popleft() if self._waiting else None
+            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
+    def _take_all(self, entries: list[_Entry[K, R]]) -> list[_Taken[T, R]]:
+        if not entries:
+            return []
+        try:
+            items = self._take([entry.key for entry in entries])
+            fresh = [item is not None and self._age_s(item) <= self._deadline_s for item in items]
+            if len(items) != len(entries):
+                raise ValueError(f"expected {len(entries)} items of as many keys, got {len(items)}")
+        except Exception as error:  # noqa: BLE001  # it is the submitters', who find it in their futures
+            for entry in entries:
+                entry.future.set_exception(error)
+            return []
+        taken = []
+        for entry, item, is_fresh in zip(entries, items, fresh, strict=True):
+            if item is None or not is_fresh:
+                if item is not None:
+                    self._tell(self._on_drop, STALE, item)
+                entry.future.set_result(None)
+                continue
+            taken.append(_Taken(item, entry.submitted_at, entry.future))
+        return taken
 
     def _run(self, batch: list[_Taken[T, R]]) -> None:
         started_at = self._clock.monotonic()

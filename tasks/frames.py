@@ -8,8 +8,11 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import redis
+from celery.signals import task_revoked
 from kombu.exceptions import OperationalError
 
 from core import keys
@@ -37,6 +40,7 @@ from tasks.frame_way import FrameWay
 from tasks.observations import ObservationLog, ShardFullError
 from tasks.recogniser_in_use import ModelsWatch, RecogniserInUse
 from tasks.samples import Sample, Seen, in_frame
+from tasks.seen import SeenNotes
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +74,7 @@ class FrameService:
         self._way = FrameWay(recognition.kind, tracing)
         self._tokens = Tokens(client)
         self._log = ObservationLog(client)
+        self._seen = SeenNotes(client, recognition.kind)
         self._clock = SystemClock()
         self._guard, self._gpu = DeviceGuard(), settings.gpu
         self._newest_seq: dict[int, int] = {}
@@ -117,10 +122,25 @@ class FrameService:
             if seen is not None:
                 self._publish(*seen)
 
-    def _take(self, camera_id: int) -> Sample | None:
+    def expired(self, camera_ids: Sequence[int]) -> None:
+        """The message of these cameras waited for longer than their tokens live."""
+        for camera_id in camera_ids:
+            self._count_drop(camera_id, "expired")
+
+    def _take(self, camera_ids: Sequence[int]) -> list[Sample | None]:
         started_at = self._clock.now()
-        waited_s = self._tokens.take(self.recognition, camera_id)
-        self._way.token_taken(waited_s)
+        waits_s = self._tokens.take(self.recognition, camera_ids)
+        samples: list[Sample | None] = []
+        for camera_id, waited_s in zip(camera_ids, waits_s, strict=True):
+            self._way.token_taken(waited_s)
+            try:
+                samples.append(self._sample(camera_id, started_at, waited_s))
+            except Exception as error:  # noqa: BLE001  # one camera's ring must not cost the others their frames
+                self._fail([camera_id], error)
+                samples.append(None)
+        return samples
+
+    def _sample(self, camera_id: int, started_at: float, waited_s: float | None) -> Sample | None:
         recogniser = self.recognisers.of(camera_id).current
         if recogniser is None:
             self._count_drop(camera_id, "model_missing")
@@ -146,7 +166,8 @@ class FrameService:
         if self.recognition.clip is not None:
             content = self._store.clip(camera_id, self.recognition.clip)
         if content is None:
-            return None  # the first second of a stream makes no clip
+            self._count_drop(camera_id, "no_clip")
+            return None
         sample = Sample(frame, content, recogniser, started_at - (waited_s or 0.0), self._clock.now())
         self._way.taken(sample, started_at)
         return sample
@@ -183,6 +204,8 @@ class FrameService:
                 self._evidence.keep(camera_id, frame.ref.seq, frame.jpeg or encode_jpeg(frame.pixels))
             observation = Observation(frame.ref, self.recognition.kind, detections, model)
             self._log.append(observation, app)
+            if detections:
+                self._seen.note(camera_id, frame.ref.captured_at)
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("camera %d: observation not published: %s", camera_id, error)
             self._count_drop(camera_id, "broker_down")
@@ -230,6 +253,8 @@ def start(settings: Settings, queues: Sequence[str]) -> None:
         CamrecError: the device that was asked for cannot be used.
     """
     global _running  # noqa: PLW0603  # one worker process has one set of models
+    if settings.gpu is None:
+        cv2.setNumThreads(1)  # a batch runs on each core already: OpenCV's own threads would wait for them
     client, store, database = connect_redis(settings), open_frame_store(settings), Database(settings)
     choices, tracing = ModelChoices(database), Tracing(settings, "worker")
     services = {
@@ -270,6 +295,15 @@ def missing_for_cameras() -> dict[str, dict[int, str]]:
     """Recognition → cameras whose own choice of models this process cannot use, and why."""
     waiting = {} if _running is None else {k: s.recognisers.waiting for k, s in _running.services.items()}
     return {kind: cameras for kind, cameras in waiting.items() if cameras}
+
+
+@task_revoked.connect
+def count_expired(sender: Any = None, request: Any = None, *, expired: bool = False, **_: object) -> None:
+    """Celery drops a message that has expired without a word but this."""
+    if expired and _running is not None:
+        for service in _running.services.values():
+            if service.recognition.task == sender.name:
+                service.expired(*request.args)
 
 
 def recognise(kind: str, camera_ids: Sequence[int]) -> None:

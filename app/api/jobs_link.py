@@ -8,11 +8,10 @@ import threading
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from core.celery_producer import make_producer
 from core.errors import UnavailableError
 from core.recognitions import JOBS_QUEUE
 from core.settings import Settings
-
-SOCKET_TIMEOUT_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +35,5 @@ class JobsLink:
         url = self._settings.resolve_redis_url()
         with self._lock:
             if self._app is None or self._app.conf.broker_url != url:
-                self._app = _make_app(url)
+                self._app = make_producer("camrec-api", url)
             return self._app
-
-
-def _make_app(url: str) -> Celery:
-    app = Celery("camrec-api", set_as_current=False)
-    app.config_from_object("celeryconfig")
-    app.conf.broker_url = url
-    app.conf.broker_connection_timeout = SOCKET_TIMEOUT_S
-    app.conf.broker_transport_options = {
-        **app.conf.broker_transport_options,
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": SOCKET_TIMEOUT_S,
-        "max_retries": 0,
-    }
-    return app

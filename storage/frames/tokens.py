@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 import redis
@@ -16,15 +17,27 @@ MAX_QUEUE_LENGTH = 1000
 """Messages in one frames queue; reached only where tokens expire because no worker consumes."""
 
 _OFFER = """
-if redis.call('LLEN', KEYS[2]) >= tonumber(ARGV[2]) then return 2 end
-if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) then return 0 end
-return 1
+local is_full = redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2])
+local answers = {}
+for i = 2, #KEYS do
+  if is_full then
+    answers[i - 1] = 2
+  elseif redis.call('SET', KEYS[i], '1', 'NX', 'PX', ARGV[1]) then
+    answers[i - 1] = 0
+  else
+    answers[i - 1] = 1
+  end
+end
+return answers
 """
 
 _TAKE = """
-local left = redis.call('PTTL', KEYS[1])
-redis.call('DEL', KEYS[1])
-redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
+local left = {}
+for i = 2, #KEYS do
+    left[i - 1] = redis.call('PTTL', KEYS[i])
+    redis.call('DEL', KEYS[i])
+    redis.call('HINCRBY', KEYS[1], ARGV[i - 1], 1)
+end
 return left
 """
 
@@ -48,34 +61,34 @@ class Tokens:
         self._offer = client.register_script(_OFFER)
         self._take = client.register_script(_TAKE)
 
-    def offer(self, recognition: Recognition, camera_id: int) -> Offer:
-        """Set the camera's token unless one waits or the queue is full.
+    def offer(self, recognition: Recognition, camera_ids: Sequence[int]) -> list[Offer]:
+        """Set each camera's token unless one waits or the queue is full: one round trip for all of them.
 
         Raises:
             redis.RedisError: Redis cannot be reached.
         """
-        answer = self._offer(
-            keys=[keys.token(recognition.kind, camera_id), recognition.queue],
-            args=[int(TOKEN_LIFETIME_S * 1000), MAX_QUEUE_LENGTH],
-        )
-        return Offer(int(answer))
+        tokens = [keys.token(recognition.kind, camera_id) for camera_id in camera_ids]
+        answers = self._offer(keys=[recognition.queue, *tokens], args=[int(TOKEN_LIFETIME_S * 1000), MAX_QUEUE_LENGTH])
+        return [Offer(answer) for answer in answers]
 
     def withdraw(self, recognition: Recognition, camera_id: int) -> None:
         """Take a token back whose task could not be published."""
         self._client.delete(keys.token(recognition.kind, camera_id))
 
-    def take(self, recognition: Recognition, camera_id: int) -> float | None:
-        """Clear the token, since its frame is about to be read, and count the frame as served.
+    def take(self, recognition: Recognition, camera_ids: Sequence[int]) -> list[float | None]:
+        """Clear the tokens of cameras, since their frames are about to be read, and count the frames as served.
+
+        One call for a whole batch: whoever takes waits for Redis, and each wait is time without a model running.
 
         Returns:
-            Seconds since the token was granted, by the clock of Redis; None where it had expired or was taken.
+            For each camera the seconds since its token was granted, by the clock of Redis; None where it had expired
+            or was taken.
 
         Raises:
             redis.RedisError: Redis cannot be reached.
         """
-        left_ms = int(
-            self._take(
-                keys=[keys.token(recognition.kind, camera_id), keys.SERVED], args=[f"{recognition.kind}:{camera_id}"]
-            )
+        left_ms = self._take(
+            keys=[keys.SERVED, *(keys.token(recognition.kind, camera_id) for camera_id in camera_ids)],
+            args=[f"{recognition.kind}:{camera_id}" for camera_id in camera_ids],
         )
-        return TOKEN_LIFETIME_S - left_ms / 1000 if left_ms >= 0 else None
+        return [TOKEN_LIFETIME_S - left / 1000 if left >= 0 else None for left in left_ms]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,8 @@ def test_a_plain_worker_reads_the_newest_frame(settings: Settings, redis_client:
     cv2.putText(picture, "AB 123 CD", (100, 130), cv2.FONT_HERSHEY_DUPLEX, 1.7, (0, 0, 0), 3, cv2.LINE_AA)
     store.write(CAMERA, np.zeros_like(picture), time.time() - 0.1)
     newest = store.write(CAMERA, picture, time.time())
-    assert tokens.offer(PLATES, CAMERA) is Offer.GRANTED
-    assert tokens.offer(PLATES, CAMERA) is Offer.SUPERSEDES
+    assert tokens.offer(PLATES, [CAMERA]) == [Offer.GRANTED]
+    assert tokens.offer(PLATES, [CAMERA]) == [Offer.SUPERSEDES]
     app = Celery("test", broker=settings.resolve_redis_url(), set_as_current=False)
     app.send_task(PLATES.task, args=([CAMERA],), queue=PLATES.queue)
     stream = keys.observations(CAMERA % EVENT_SHARDS)
@@ -58,7 +59,18 @@ def test_a_plain_worker_reads_the_newest_frame(settings: Settings, redis_client:
     ((_, fields),) = redis_client.xrange(stream)
     assert f'"seq": {newest.seq}'.encode() in fields[b"observation"]
     assert b"AB123CD" in fields[b"observation"]
-    assert tokens.offer(PLATES, CAMERA) is Offer.GRANTED, "the token was cleared when the frame was taken"
+    assert tokens.offer(PLATES, [CAMERA]) == [Offer.GRANTED], "the token was cleared when the frame was taken"
+
+
+def test_frames_of_a_message_that_expired_are_counted(
+    settings: Settings, redis_client: redis.Redis, worker: Children
+) -> None:
+    app = Celery("test", broker=settings.resolve_redis_url(), set_as_current=False)
+    long_ago = datetime.now(UTC) - timedelta(seconds=60)
+    app.send_task(PLATES.task, args=([CAMERA, 12],), queue=PLATES.queue, expires=long_ago)
+    dropped = {f"plates:{camera}:expired".encode(): b"1" for camera in (CAMERA, 12)}
+    wait_until(lambda: redis_client.hgetall(keys.WORKER_DROPS) == dropped, "both cameras' frames are counted", 20)
+    assert not redis_client.exists(keys.SERVED)
 
 
 def test_inspect_shows_pool_and_queue(settings: Settings, worker: Children) -> None:

@@ -29,6 +29,7 @@ NOTHING_KNOWN: Status = {
     "moving": False,
     "motion_at": None,
     "drops": {},
+    "offered": {},
     "reconnects": 0,
     "recording": None,
 }

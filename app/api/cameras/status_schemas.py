@@ -48,6 +48,9 @@ class StatusSchema(Schema):
     moving = fields.Boolean(metadata={"description": "something moves; otherwise recognitions get fewer frames"})
     motion_at = Time(allow_none=True, metadata={"description": "when something moved last"})
     drops = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": "frames, by cause"})
+    offered = fields.Dict(
+        keys=fields.String(), values=fields.Integer(), metadata={"description": "frames to workers, by recognition"}
+    )
     reconnects = fields.Integer()
     model_missing = fields.Dict(
         keys=fields.String(),

@@ -20,10 +20,8 @@ _RATES = (
     ("camrec_camera_decoded_fps", "Frames a second that are decoded", "decoded_fps"),
     ("camrec_camera_sampled_fps", "Frames a second that go to the frame store", "sampled_fps"),
 )
-_ASKED_REACHED = (
-    ("camrec_camera_asked_fps", "Frames a second that a recognition is to get while something moves", "asked_fps"),
-    ("camrec_camera_reached_fps", "Frames a second that workers took", "reached_fps"),
-)
+TOLD_AT_ZERO = ("keep_busy", "record_busy", "record_disk_full", "record_disk_low", "record_failed")
+"""Causes of drops with an alert: Prometheus sees no increase from a figure that it has never seen."""
 
 
 def cameras(services: Services) -> Iterator[Metric]:
@@ -46,14 +44,31 @@ def cameras(services: Services) -> Iterator[Metric]:
     )
     yield gauge(
         "camrec_camera_moving",
-        "1 while something moves, and recognitions get all frames",
+        "1 while recognitions get all frames, since something moves or the camera has no motion gate",
         CAMERA,
-        ((camera, float(status["moving"])) for camera, status in said),
+        (
+            (labels, float(status["moving"] or (not camera.motion_gate and status["state"] == "streaming")))
+            for camera, (labels, status) in zip(known, said, strict=True)
+        ),
     )
     for metric, text, name in _RATES:
         yield gauge(metric, text, CAMERA, [(camera, status[name]) for camera, status in said])
-    for metric, text, name in _ASKED_REACHED:
-        yield gauge(metric, text, (*CAMERA, "recognition"), _by_key(said, name))
+    yield gauge(
+        "camrec_camera_asked_fps",
+        "Frames a second that a recognition is to get while something moves, as far as the camera sends them",
+        (*CAMERA, "recognition"),
+        [
+            ((*camera, kind), min(fps, status["received_fps"] or fps))
+            for camera, status in said
+            for kind, fps in status["asked_fps"].items()
+        ],
+    )
+    yield gauge(
+        "camrec_camera_reached_fps",
+        "Frames a second that workers took",
+        (*CAMERA, "recognition"),
+        _by_key(said, "reached_fps"),
+    )
     yield counter(
         "camrec_camera_reconnects",
         "Times that the stream broke and was opened anew",
@@ -61,7 +76,16 @@ def cameras(services: Services) -> Iterator[Metric]:
         ((camera, status["reconnects"]) for camera, status in said),
     )
     yield counter(
-        "camrec_capture_drops", "Frames that capture did not hand on", (*CAMERA, "cause"), _by_key(said, "drops")
+        "camrec_capture_drops",
+        "Frames that capture did not hand on",
+        (*CAMERA, "cause"),
+        [((*camera, cause), frames) for camera, status in said for cause, frames in _drops(status).items()],
+    )
+    yield counter(
+        "camrec_frames_offered",
+        "Frames that capture offered to workers: dropped, or taken by one",
+        (*CAMERA, "recognition"),
+        _by_key(said, "offered"),
     )
     yield from _recording(said)
 
@@ -80,6 +104,11 @@ def _recording(said: Said) -> Iterator[Metric]:
         ("camrec_recorder_waiting_bytes", "Bytes of packets that wait for the disk", "waiting_bytes", gauge),
     ):
         yield family(metric, text, CAMERA, [(camera, recording.get(name, 0)) for camera, recording in recorded])
+
+
+def _drops(status: dict[str, Any]) -> dict[str, int]:
+    # Not where capture is silent: what it counted before would seem new when it speaks again.
+    return {**dict.fromkeys(TOLD_AT_ZERO if status["recording"] else (), 0), **status["drops"]}
 
 
 def _by_key(said: Said, name: str) -> Samples:

@@ -11,6 +11,8 @@ import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.api.factory import create_app
+from app.api.metrics.cameras import TOLD_AT_ZERO
 from core import keys
 from core.settings import Settings
 from storage.camera import Camera, CameraRecognition
@@ -19,7 +21,7 @@ from storage.database import Database
 from storage.events import EventStore
 from storage.secrets import Secrets
 from storage.segments import SegmentStore
-from tests.support.api_client import ApiClient
+from tests.support.api_client import ApiClient, password_of
 from tests.support.recordings import write_segments
 from tests.support.stored import an_event
 from tests.support.waiting import wait_until
@@ -47,7 +49,7 @@ def status(**others: object) -> str:
     return json.dumps({
         "state": "streaming", "reason": None, "message": None, "last_frame_at": time.time() - 1, "received_fps": 25.0,
         "decoded_fps": 12.0, "sampled_fps": 5.0, "asked_fps": {"plates": 5.0}, "reached_fps": {"plates": 4.5},
-        "drops": {"superseded": 3}, "reconnects": 2,
+        "drops": {"superseded": 3}, "offered": {"plates": 50}, "reconnects": 2,
         "recording": {"state": "recording", "bytes": 5000, "gaps": 1, "waiting_bytes": 77}, **others,
     })  # fmt: skip
 
@@ -80,6 +82,7 @@ def test_figures_of_cameras_and_their_frames(
             ("camrec_capture_drops_total", *camera, "superseded"): 3,
             ("camrec_recorder_waiting_bytes", *camera): 77,
             ("camrec_recording_state", *camera, "recording"): 1,
+            ("camrec_frames_offered_total", *camera, "plates"): 50,
             ("camrec_frames_served_total", camera_id, "plates"): 42,
             ("camrec_worker_drops_total", camera_id, "stale", "plates"): 7,
             ("camrec_judge_drops_total", camera_id, "older", "plates"): 1,
@@ -87,6 +90,50 @@ def test_figures_of_cameras_and_their_frames(
             ("camrec_api_requests_total", "POST", "/api/v1/cameras", "201"): 1,
         },
     )
+
+
+def test_a_camera_is_asked_for_no_more_than_it_sends(
+    viewer: ApiClient, operator: ApiClient, redis_client: redis.Redis
+) -> None:
+    asked = {"falls": 8.0, "plates": 2.0}
+    for name, received_fps in {"slow": 5.0, "new": 0.0}.items():
+        camera_id = operator.post("/cameras", {"name": name, "url": "rtsp://192.0.2.1/"}).get_json()["id"]
+        redis_client.set(keys.camera_status(camera_id), status(received_fps=received_fps, asked_fps=asked))
+    figures = figures_of(viewer)
+    told = {(key[1], key[3]): fps for key, fps in figures.items() if key[0] == "camrec_camera_asked_fps"}
+    assert told == {("slow", "falls"): 5, ("slow", "plates"): 2, ("new", "falls"): 8, ("new", "plates"): 2}
+
+
+@pytest.mark.parametrize(
+    ("motion_gate", "said", "told"),
+    [
+        pytest.param(True, {"moving": False}, 0, id="nothing moves"),
+        pytest.param(True, {"moving": True}, 1, id="something moves"),
+        pytest.param(False, {"moving": False}, 1, id="no gate"),
+        pytest.param(False, {"moving": False, "state": "retrying"}, 0, id="no gate and no stream"),
+    ],
+)
+def test_whether_recognitions_get_all_frames(
+    viewer: ApiClient, operator: ApiClient, redis_client: redis.Redis, motion_gate: bool, said: dict[str, object],
+    told: float,
+) -> None:  # fmt: skip
+    given = {"name": "gate", "url": "rtsp://192.0.2.1/", "motion_gate": motion_gate}
+    camera_id = operator.post("/cameras", given).get_json()["id"]
+    redis_client.set(keys.camera_status(camera_id), status(**said))
+    assert figures_of(viewer)["camrec_camera_moving", "gate", str(camera_id)] == told
+
+
+def test_losses_with_an_alert_are_told_of_before_the_first_where_capture_speaks(
+    viewer: ApiClient, operator: ApiClient, redis_client: redis.Redis
+) -> None:
+    spoken, _ = (
+        operator.post("/cameras", {"name": name, "url": "rtsp://192.0.2.1/"}).get_json()["id"]
+        for name in ("spoken of", "silent")
+    )
+    redis_client.set(keys.camera_status(spoken), status(drops={"record_busy": 9}))
+    drops = {key[1:]: frames for key, frames in figures_of(viewer).items() if key[0] == "camrec_capture_drops_total"}
+    told = {("spoken of", str(spoken), cause): 0 for cause in TOLD_AT_ZERO}
+    assert drops == {**told, ("spoken of", str(spoken), "record_busy"): 9}
 
 
 def test_figures_of_what_waits(viewer: ApiClient, redis_client: redis.Redis) -> None:
@@ -192,6 +239,16 @@ def test_what_cannot_be_read_costs_no_other_source_its_figures(viewer: ApiClient
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     (settings.run_dir / "supervisor.json").write_text("")
     assert_holds(figures_of(viewer), {("camrec_up", "supervisor"): 0, ("camrec_up", "cameras"): 1})
+
+
+def test_backups_that_are_due_are_told_of_though_none_was_made(
+    viewer: ApiClient, settings: Settings, tmp_path: Path
+) -> None:
+    assert ("camrec_backup_interval_seconds",) not in figures_of(viewer)
+    app = create_app(settings.model_copy(update={"backup_dir": tmp_path, "backup_hours": 6.0}))
+    figures = figures_of(ApiClient(app).log_in("viewer", password_of("viewer")))
+    assert figures["camrec_backup_interval_seconds",] == 6 * 3600
+    assert ("camrec_backup_age_seconds",) not in figures
 
 
 def test_figures_of_copies(viewer: ApiClient, redis_client: redis.Redis) -> None:

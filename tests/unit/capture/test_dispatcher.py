@@ -11,6 +11,7 @@ from capture.dispatcher import CAMERAS_PER_MESSAGE, RETRY_S, Dispatcher
 from capture.drops import Drops
 from core.recognitions import RECOGNITIONS, Recognition
 from storage.frames.tokens import Offer
+from tests.support.waiting import wait_until
 
 PLATES = RECOGNITIONS["plates"]
 
@@ -41,11 +42,11 @@ class Broker:
         self.messages: list[list[int]] = []
         self.published = threading.Event()
 
-    def offer(self, _recognition: Recognition, camera_id: int) -> Offer:
+    def offer(self, _recognition: Recognition, camera_ids: Sequence[int]) -> list[Offer]:
         if self.error:
             raise self.error
-        self.offered.append(camera_id)
-        return self.answers.get(camera_id, Offer.GRANTED)
+        self.offered += camera_ids
+        return [self.answers.get(camera_id, Offer.GRANTED) for camera_id in camera_ids]
 
     def withdraw(self, _recognition: Recognition, camera_id: int) -> None:
         if self.error:
@@ -87,7 +88,9 @@ def test_frame_without_a_token_is_counted_and_not_published(bench: Bench, answer
 
 
 @pytest.mark.parametrize(
-    "error", [redis.ConnectionError(), redis.TimeoutError(), OSError()], ids=["refused", "timeout", "system"]
+    "error",
+    [redis.ConnectionError(), redis.TimeoutError(), OSError(), KeyError()],
+    ids=["refused", "timeout", "system", "nobody expects it"],
 )
 def test_without_redis_frames_are_counted_and_redis_is_left_alone_for_a_while(bench: Bench, error: Exception) -> None:
     bench.broker.error = error
@@ -121,3 +124,22 @@ def test_handing_over_never_waits_and_the_newest_frame_wins(bench: Bench) -> Non
     assert bench.broker.published.wait(5.0)
     bench.dispatcher.stop(5.0)
     assert bench.broker.messages == [[7]]
+
+
+def test_every_frame_offered_is_granted_or_dropped(bench: Bench) -> None:
+    bench.broker.answers = {2: Offer.SUPERSEDES, 3: Offer.QUEUE_FULL}
+    for camera_id in (1, 1, 2, 3):
+        bench.dispatcher.offer("plates", camera_id)
+    bench.dispatcher.offer("falls", 1)
+    bench.dispatcher.start()
+    wait_until(lambda: sum(map(len, bench.broker.messages)) == 2, "both recognitions of camera 1 are published", 5)
+    bench.dispatcher.stop(5.0)
+    assert [bench.dispatcher.offered(c) for c in (1, 2, 3, 4)] == [
+        {"plates": 2, "falls": 1},
+        {"plates": 1},
+        {"plates": 1},
+        {},
+    ]
+    assert [bench.drops.of(c) for c in (1, 2, 3)] == [{"superseded": 1}, {"superseded": 1}, {"queue_full": 1}]
+    bench.dispatcher.forget(1)
+    assert bench.dispatcher.offered(1) == {}

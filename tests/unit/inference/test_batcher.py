@@ -37,10 +37,21 @@ class Gate:
         return [item * 10 for item in items]
 
 
+class Taken:
+    """A take that notes what is taken at once."""
+
+    def __init__(self) -> None:
+        self.keys: list[list[int]] = []
+
+    def __call__(self, keys: list[int]) -> list[int]:
+        self.keys.append(keys)
+        return keys
+
+
 @contextmanager
 def batcher(predict: Callable[[list[int]], list[int]], **changes: Any) -> Iterator[Batcher[int, int, int]]:
     knobs: dict[str, Any] = {
-        "take": lambda key: key,
+        "take": lambda keys: keys,
         "age_s": lambda _: 0.0,
         "max_batch": 4,
         "max_queue": 100,
@@ -85,7 +96,7 @@ def test_with_a_delay_a_batch_that_does_not_fill_leaves_in_time() -> None:
 
 def test_a_key_becomes_an_item_only_when_it_enters_a_batch() -> None:
     gate, newest = Gate(), {0: 0, 1: 1}
-    with batcher(gate, take=newest.__getitem__) as b:
+    with batcher(gate, take=lambda keys: [newest[key] for key in keys]) as b:
         futures = [b.submit(0)]
         assert gate.entered.acquire(timeout=WAIT_S)
         futures.append(b.submit(1))
@@ -96,7 +107,7 @@ def test_a_key_becomes_an_item_only_when_it_enters_a_batch() -> None:
 
 def test_a_key_with_nothing_to_take_takes_no_slot() -> None:
     gate = Gate()
-    with batcher(gate, take=lambda key: key if key % 2 else None) as b:
+    with batcher(gate, take=lambda keys: [key if key % 2 else None for key in keys]) as b:
         futures = [b.submit(1)]
         assert gate.entered.acquire(timeout=WAIT_S)
         futures += [b.submit(key) for key in range(2, 10)]
@@ -128,17 +139,36 @@ def test_a_batch_that_fails_costs_only_its_own_futures() -> None:
 
 
 @pytest.mark.parametrize("step", ["take", "age_s"])
-def test_a_key_that_fails_costs_only_its_own_future(step: str) -> None:
-    def fail_on_one(value: int) -> int:
-        if value == 1:
-            raise OSError("ring gone")
+def test_a_take_that_fails_costs_only_the_futures_of_its_keys(step: str) -> None:
+    def fail_on_one(value: Any) -> Any:
+        if value in (1, [1]):
+            raise OSError("Redis gone")
         return 0 if step == "age_s" else value
 
-    with batcher(Gate(is_open=True), **{step: fail_on_one}) as b:
+    with batcher(Gate(is_open=True), max_batch=1, **{step: fail_on_one}) as b:
         futures = [b.submit(key) for key in (1, 2)]
-        with pytest.raises(OSError, match="ring gone"):
+        with pytest.raises(OSError, match="Redis gone"):
             futures[0].result(WAIT_S)
         assert futures[1].result(WAIT_S) == 20
+
+
+def test_keys_of_a_batch_are_taken_at_once() -> None:
+    gate, taken = Gate(), Taken()
+    with batcher(gate, take=taken) as b:
+        futures = [b.submit(0)]
+        assert gate.entered.acquire(timeout=WAIT_S)
+        futures += [b.submit(key) for key in range(1, 7)]
+        gate.open()
+        results(futures)
+    assert taken.keys == [[0], [1, 2, 3, 4], [5, 6]]
+
+
+def test_items_of_another_number_than_keys_fail_their_futures() -> None:
+    with (
+        batcher(Gate(is_open=True), take=lambda _: []) as b,
+        pytest.raises(ValueError, match="expected 1 items of as many keys, got 0"),
+    ):
+        b.submit(1).result(WAIT_S)
 
 
 def test_results_of_another_number_fail_the_whole_batch() -> None:
@@ -161,15 +191,15 @@ def test_a_full_queue_refuses_at_once() -> None:
 
 
 def test_a_future_that_was_cancelled_takes_nothing() -> None:
-    gate, taken = Gate(), []
-    with batcher(gate, take=lambda key: taken.append(key) or key) as b:
+    gate, taken = Gate(), Taken()
+    with batcher(gate, take=taken) as b:
         first = b.submit(0)
         assert gate.entered.acquire(timeout=WAIT_S)
         assert b.submit(1).cancel()
         last = b.submit(2)
         gate.open()
         assert results([first, last]) == [0, 20]
-    assert taken == [0, 2]
+    assert taken.keys == [[0], [2]]
 
 
 def test_close_finishes_a_batch_that_waits_to_be_full_and_takes_no_more() -> None:
