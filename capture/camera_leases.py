@@ -17,6 +17,7 @@ from capture.node_memory import NodeMemory
 from core import keys
 from core.assignment import Capacity
 from core.clock import Clock, SystemClock
+from core.complaint import Complaint
 from core.errors import CamrecError
 from core.figures import REGISTRY
 from core.lease_table import LeaseTable
@@ -61,7 +62,8 @@ class CameraLeases:
         self._rival: str | None = None
         """Another process of this node's name, for people."""
         self._rival_since_s = 0.0
-        self._is_following = self._is_leaving = self._is_broken = False
+        self._is_following = self._is_leaving = False
+        self._complaint = Complaint(log, "Leases of cameras cannot be renewed; those of this node are recorded on")
         self._changed = threading.Condition()
         self._cameras: Mapping[int, bool] | None = None
         self._ended: set[int] = set()
@@ -169,25 +171,13 @@ class CameraLeases:
         self._give_sign_of_life(client)
         self._count_moves(client, gained)
         REGISTRY.flush(client)
-        self._mend()
+        self._complaint.well()
 
     def _cut_off(self, error: Exception) -> None:
         if self._is_following and not self._is_leaving and self._rival is None:
             self._book.cut_off()
             self._rights = self._book.rights
-        if not self._is_broken:
-            self._is_broken = True
-            unexpected = not isinstance(error, (redis.RedisError, CamrecError))
-            log.warning(
-                "Leases of cameras cannot be renewed; those of this node are recorded on: %s",
-                error,
-                exc_info=unexpected,
-            )
-
-    def _mend(self) -> None:
-        if self._is_broken:
-            self._is_broken = False
-            log.info("Leases are renewed again: this node has those of %d cameras", len(self._rights.cameras))
+        self._complaint.failed(error)
 
     def _meet_rival(self, sign: Mapping[str, Any]) -> None:
         self._rights = Rights()

@@ -35,4 +35,9 @@ class Ended:
     camera_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Said to the node, again and again: the shard does what it is told."""
+
+
 Message = Assign | Remove | Extend

@@ -14,7 +14,7 @@ from capture.camera_watcher import CameraWatcher
 from capture.hardware import find_hardware
 from capture.housekeeping import Housekeeping
 from capture.lease_book import Rights
-from capture.messages import Assign, Remove
+from capture.messages import Assign, Extend, Remove
 from capture.node_memory import NodeMemory, at_first
 from capture.placement import Placement
 from capture.shard import FIRST_SHARD
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 STOP_TIMEOUT_S = 6.5
 """Shards end by themselves in a little less."""
 REDIS_TIMEOUT_S = 2.0
+SHARD_TIMEOUT_S = 15.0
+"""A shard that has said nothing for so long hangs: it is killed and started anew."""
 LOCK_TIMEOUT_S = 10.0
 """A former capture of this data folder may still be ending."""
 RELEASE_TIMEOUT_S = 2.0
@@ -99,9 +101,9 @@ class CaptureNode:
                     self._existing = existing
                     leases.follow({i: camera.enabled for i, camera in existing.items()})
                 self._use(leases.rights)
-                self._restart_dead()
-                if ended := self._ended():
+                if ended := self._ended():  # before: what shards have said meanwhile shows that they live
                     leases.ended(ended)
+                self._restart_broken()
         finally:
             leases.leave()
             self._stop_all()
@@ -128,7 +130,7 @@ class CaptureNode:
             # After the cameras that are given up: nothing of those may be handed on any more.
             self._leased_until_s = rights.valid_until_s
             for shard in self._shards.values():
-                shard.extend(self._leased_until_s)
+                shard.send(Extend(self._leased_until_s))
 
     def _apply(self, cameras: Mapping[int, Camera]) -> None:
         before, self._cameras = self._cameras, cameras
@@ -154,15 +156,18 @@ class CaptureNode:
         for camera_id in self._placement.cameras_of(number):
             if camera_id in self._cameras:
                 shard.send(Assign(self._cameras[camera_id]))
-        shard.extend(self._leased_until_s)
+        shard.send(Extend(self._leased_until_s))
         log.info("Started shard %d, process %d", number, shard.pid)
 
-    def _restart_dead(self) -> None:
+    def _restart_broken(self) -> None:
         now_s = time.monotonic()
         for number, shard in list(self._shards.items()):
-            if not shard.is_alive:
+            shard.flush()
+            hangs = shard.silence_s > SHARD_TIMEOUT_S
+            if hangs or not shard.is_alive:
                 wait_s = self._backoffs.setdefault(number, Backoff()).wait_s(None, now_s - shard.started_s)
-                log.error("Shard %d ended with %s; restart in %.1f s", number, shard.exit_code, wait_s)
+                what = f"has hung for {shard.silence_s:.0f} s" if hangs else f"ended with {shard.exit_code}"
+                log.error("Shard %d %s; restart in %.1f s", number, what, wait_s)
                 self._shards.pop(number).join(0)
                 self._restarts_s[number] = now_s + wait_s
                 self._restarts += 1

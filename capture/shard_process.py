@@ -6,11 +6,17 @@ import contextlib
 import multiprocessing
 import select
 import time
+from collections import deque
 from multiprocessing.connection import Connection
 
-from capture.messages import Assign, Ended, Extend, Message, Remove
+from capture.messages import Alive, Assign, Ended, Message, Remove
 from capture.shard import run_shard
 from core.settings import Settings
+
+START_TIMEOUT_S = 60.0
+"""A busy machine takes its time to load what a shard needs."""
+_LONGEST_LOOK_S = 1.0
+"""What passes between two looks counts for so much: a machine that was paused as a whole was not silent."""
 
 
 class ShardProcess:
@@ -22,6 +28,11 @@ class ShardProcess:
         Must be called in the node's main thread: Linux ends the child with the *thread* that started it.
         """
         self.started_s = time.monotonic()
+        self.silence_s = -START_TIMEOUT_S
+        """How long nothing was heard of it, as of the last call of `ended`; below 0 while it may still start."""
+        self._looked_s = self.started_s
+        self._unsent: deque[Message] = deque()
+        """What the pipe does not take yet: of a shard that starts, or that hangs, until it is killed."""
         # "spawn": FFmpeg, OpenCV and our own threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
         theirs: Connection
@@ -52,27 +63,34 @@ class ShardProcess:
         return self._process.exitcode
 
     def send(self, message: Message) -> None:
-        """Tell it something. Where it has just died nothing happens: whoever starts it anew tells it all again."""
+        """Tell it something, at once or when it listens: nobody waits for a shard that hangs.
+
+        Where it has just died nothing happens: whoever starts it anew tells it all again.
+        """
         if isinstance(message, Remove):
             self._leaving.add(message.camera_id)
         elif isinstance(message, Assign):
             self._leaving.discard(message.camera.id)
-        with contextlib.suppress(OSError):
-            self._control.send(message)
+        self._unsent.append(message)
+        self.flush()
 
-    def extend(self, until_s: float) -> None:
-        """Its cameras are leased until then. A shard that is stuck, so that the pipe is full, learns it later."""
-        with contextlib.suppress(OSError, ValueError):
-            if select.select((), (self._control,), (), 0)[1]:
-                self._control.send(Extend(until_s))
+    def flush(self) -> None:
+        """Tell it what it would not hear before; call it now and then."""
+        with contextlib.suppress(OSError):
+            while self._unsent and select.select((), (self._control,), (), 0)[1]:
+                self._control.send(self._unsent.popleft())
 
     def ended(self) -> set[int]:
         """Cameras that were removed and whose streams have ended since the last call; all when it has ended."""
-        said: set[int] = set()
+        now_s, said = time.monotonic(), set[int]()
+        self.silence_s += min(now_s - self._looked_s, _LONGEST_LOOK_S)
+        self._looked_s = now_s
         with contextlib.suppress(EOFError, OSError):
             while self._control.poll():
-                message: Ended = self._control.recv()
-                said.add(message.camera_id)
+                message: Alive | Ended = self._control.recv()
+                self.silence_s = 0.0
+                if isinstance(message, Ended):
+                    said.add(message.camera_id)
         ended = self._leaving & said if self.is_alive else set(self._leaving)
         self._leaving -= ended
         return ended

@@ -1,7 +1,7 @@
 """Many leases of one kind in one hash in Redis: a node renews, takes and gives up all of its own in one call.
 
 A single right that needs an epoch is a `core.lease.Lease`; here a hundred cost one script call. Times are those of the
-Redis server, so the clocks of the hosts do not matter.
+Redis server, so the clocks of the hosts do not matter; where that is set back, no lease gets longer than its lifetime.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do
   local until_ms, holder = string.match(flat[i + 1], '^(%d+) (.+)$')
   until_ms = tonumber(until_ms)
+  if lifetime_ms > 0 and until_ms > now_ms + lifetime_ms then -- the clock was set back since
+    until_ms = now_ms + lifetime_ms
+    redis.call('HSET', KEYS[1], flat[i], string.format('%.0f %s', until_ms, holder))
+  end
   if until_ms + tonumber(ARGV[4]) < now_ms then
     redis.call('HDEL', KEYS[1], flat[i])
   else
@@ -97,7 +101,7 @@ class LeaseTable:
             client: of Redis.
             key: of the hash.
             holder: who takes leases here; no two processes may be the same one.
-            lifetime_s: after which a lease expires unless renewed; only those who take some need it.
+            lifetime_s: after which a lease expires unless renewed, the same for all who take some; only they need it.
         """
         self._key = key
         self._holder, self._lifetime_ms = holder, int(lifetime_s * 1000)

@@ -15,7 +15,11 @@ from core.assignment import Capacity, assign
 _ANNOUNCE = """
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], now_ms + ARGV[2], ARGV[1])
+local until_ms = now_ms + ARGV[2]
+redis.call('ZADD', KEYS[1], until_ms, ARGV[1])
+for _, sign in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. until_ms, '+inf')) do
+  redis.call('ZADD', KEYS[1], until_ms, sign) -- the clock was set back since
+end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now_ms)
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 """

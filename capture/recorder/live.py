@@ -80,6 +80,8 @@ class LiveViewers:
         self.sink = Writer(media / LIVE, node, disk, self._files, drops)
         self._connect, self._recorders = connect, recorders
         self._client: redis.Redis | None = None
+        self._new: set[int] = set()
+        """Cameras that began, and of which files may lie here."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live-viewers", daemon=True)
 
@@ -94,8 +96,8 @@ class LiveViewers:
         self.sink.stop(timeout_s)
 
     def begin(self, camera_id: int) -> None:
-        """The camera is this process's from now on."""
-        self._files.remove_all_of(camera_id)
+        """The camera is this process's from now on, and has no recorder yet. The disk may hang: the thread uses it."""
+        self._new.add(camera_id)
 
     def end(self, camera_id: int) -> None:
         """It is no longer."""
@@ -103,8 +105,10 @@ class LiveViewers:
 
     def _run(self) -> None:
         while not self._stopped.wait(_INTERVAL_S):
-            watched = self._watched()
-            for camera_id, recorder in self._recorders().items():
+            watched, recorders = self._watched(), self._recorders()
+            while self._new:  # after the recorders were asked for: none writes beside its camera's old files
+                self._files.remove_all_of(self._new.pop())
+            for camera_id, recorder in recorders.items():
                 recorder.show(camera_id in watched)
             self._files.remove_old()
 

@@ -72,7 +72,7 @@ class Evidence:
     def sweep(self, live_camera_ids: Iterable[int]) -> None:
         """Delete the pictures of all other cameras."""
         live = {str(camera_id) for camera_id in live_camera_ids}
-        for folder in self._folder.iterdir():
+        for folder in self._camera_folders():
             if folder.name not in live:
                 for name in self._names(folder):
                     (folder / name).unlink(missing_ok=True)
@@ -82,7 +82,7 @@ class Evidence:
     def used_bytes(self) -> int:
         """Memory that all pictures take."""
         used = 0
-        for folder in self._folder.iterdir():
+        for folder in self._camera_folders():
             with suppress(FileNotFoundError), os.scandir(folder) as files:
                 for file in files:
                     with suppress(FileNotFoundError):
@@ -100,6 +100,9 @@ class Evidence:
     def _camera_folder(self, camera_id: int) -> Path:
         return self._folder / str(camera_id)
 
+    def _camera_folders(self) -> list[Path]:
+        return [self._folder / name for name in self._names(self._folder)]
+
     @staticmethod
     def _names(folder: Path) -> list[str]:
         """All files, oldest first; unfinished ones among them, so that those of killed processes go in their turn."""
@@ -108,9 +111,9 @@ class Evidence:
         except FileNotFoundError:
             return []
 
-    @staticmethod
-    def _write(folder: Path, seq: int, jpeg: bytes) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _write(self, folder: Path, seq: int, jpeg: bytes) -> None:
+        make_private_folder(self._folder)  # not those above it: they would be open to others, and be refused
+        folder.mkdir(mode=0o700, exist_ok=True)
         # "+" sorts before ".", so an unfinished file counts as just older than the finished one of its seq.
         fd, unfinished = tempfile.mkstemp(prefix=f"{seq:0{_SEQ_DIGITS}d}+", dir=folder)
         try:

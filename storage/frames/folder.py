@@ -89,12 +89,16 @@ class RingFolder:
 
     @contextmanager
     def lock(self, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
-        """Be the only thread of all processes that makes, replaces or removes rings.
+        """Be the only thread of all processes that makes, replaces or removes rings. A folder that vanished comes back.
 
         Raises:
-            UnavailableError: somebody else has held it for longer than ``timeout_s``.
+            UnavailableError: somebody else has held it for longer than ``timeout_s``, or the folder cannot be used.
         """
-        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_private_folder(self.path)
+        try:
+            fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise UnavailableError(f"Cannot lock the rings in {self.path}: {error.strerror}.") from error
         try:
             self._wait_for_lock(fd, time.monotonic() + timeout_s)
             for leftover in self.path.glob(f"*{_UNFINISHED}"):  # of a process that was killed: only lockers make them

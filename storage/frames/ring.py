@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.errors import UnavailableError
 from core.types import Frame, FrameRef, Picture
 from storage.frames.checks import check_frame
 from storage.frames.folder import RingFolder
@@ -68,14 +69,17 @@ class RingWriter:
 
         Raises:
             ValueError: the pixels or the time are not of that kind.
-            UnavailableError: the store is full, or another process writes this camera's frames.
+            UnavailableError: the store is full or cannot be used, or another process writes this camera's frames.
         """
         check_frame(pixels, captured_at)
         with self._lock:
             if self._ring is not None and _suits(self._ring, pixels) and self._ring.is_at(self._path):
                 return self._put(self._ring, pixels, captured_at)
-            with self._folder.lock():
-                return self._put_in_other_ring(pixels, captured_at)
+            try:
+                with self._folder.lock():
+                    return self._put_in_other_ring(pixels, captured_at)
+            except OSError as error:
+                raise UnavailableError(f"Cannot use the ring {self._path}: {error.strerror}.") from error
 
     def close(self) -> None:
         """Let another process be the writer; the ring and its frames stay."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from capture.camera_watcher import CameraWatcher
+from capture.camera_watcher import KNOWN_FOR_S, CameraWatcher
 from core.keys import CAMERAS_CHANGED
 from core.redis_client import connect_redis
 from core.settings import Settings
@@ -16,6 +16,7 @@ from storage.camera import Camera
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.secrets import Secrets
+from tests.support.manual_clock import ManualClock
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -41,3 +42,20 @@ def test_a_camera_with_another_key_is_not_watched_until_its_url_is_entered_again
     finally:
         watcher.stop()
         database.close()
+
+
+def test_what_an_old_look_saw_is_not_said_to_exist(settings: Settings) -> None:
+    """Frames of all other cameras are deleted, and those of other nodes lie in the same Redis."""
+    database, clock = Database(settings), ManualClock()
+    database.migrate()
+    store = CameraStore(database, Secrets.of(settings))
+    watcher = CameraWatcher(lambda: None, lambda: store, lambda: connect_redis(settings), clock)
+    assert watcher.camera_ids() is None
+    gate = store.add(Camera(0, "gate", "rtsp://192.0.2.1/"))
+    watcher._look()
+    assert watcher.camera_ids() == {gate.id}
+    clock.advance(KNOWN_FOR_S + 0.1)
+    assert watcher.camera_ids() is None
+    watcher._look()
+    assert watcher.camera_ids() == {gate.id}
+    database.close()

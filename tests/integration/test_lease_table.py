@@ -38,6 +38,14 @@ def test_expires_unless_renewed(redis_client: redis.Redis) -> None:
     assert short.exchange(["1"]).holders["1"] == "b:1"
 
 
+def test_a_clock_that_is_set_back_keeps_no_lease_alive(redis_client: redis.Redis) -> None:
+    seconds, _ = redis_client.time()
+    redis_client.hset(KEY, "1", f"{(seconds + 3600) * 1000} dead:1")  # granted before it was set back by an hour
+    alive = a_table(redis_client, "b:1", 0.5)
+    assert alive.exchange(["1"]).holders == {"1": "dead:1"}, "its holder may renew it"
+    wait_until(lambda: alive.exchange(["1"]).gained, "it expires as any other", 3.0)
+
+
 def test_only_the_last_holder_writes(redis_client: redis.Redis) -> None:
     a, b = a_table(redis_client, "a:1"), a_table(redis_client, "b:1")
     a.exchange(["1"])

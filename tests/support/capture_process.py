@@ -59,7 +59,7 @@ class CaptureProcess:
 
     def shards(self) -> list[psutil.Process]:
         """Processes of shards that run."""
-        return [child for child in psutil.Process(self.process.pid).children() if _is_shard(child)]
+        return [child for child in psutil.Process(self.process.pid).children() if is_shard(child)]
 
     def log(self) -> str:
         """What it has said so far."""
@@ -127,7 +127,8 @@ class CaptureProcess:
         return wait_until(look, f"{count} new frames of {camera.name}", timeout_s)
 
 
-def _is_shard(process: psutil.Process) -> bool:
+def is_shard(process: psutil.Process) -> bool:
+    """Whether a process is a shard that runs."""
     try:
         return "spawn_main" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:  # or a zombie, which is one of these

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -177,3 +178,35 @@ def test_what_a_killed_process_left_unfinished_goes(store: ShmFrameStore) -> Non
     leftover.write_bytes(b"x")
     store.write(1, PIXELS, 1.0)
     assert not leftover.exists()
+
+
+def test_a_folder_that_vanishes_comes_back_with_the_next_frame(store: ShmFrameStore) -> None:
+    store.write(1, PIXELS, 1.0)
+    store.evidence.keep(1, 1, b"x")
+    shutil.rmtree(store.folder)
+    assert store.usage()[0] == 0
+    store.evidence.sweep([])
+    with pytest.raises(UnavailableError, match="No such file"):
+        store.evidence.keep(1, 2, b"x")
+    assert not store.folder.exists(), "made without care, others could enter it"
+    ref = store.write(1, PIXELS, 2.0)
+    newest = store.newest(1)
+    assert newest is not None
+    assert newest.ref == ref
+    store.evidence.keep(1, 3, b"y")
+    assert store.evidence.get(1, 3) == b"y"
+    assert {path.stat().st_mode & 0o777 for path in (store.folder, store.folder / "evidence")} == {0o700}
+
+
+def test_no_error_of_the_system_reaches_the_stream(
+    tmp_path: Path, store: ShmFrameStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(1, PIXELS, 1.0)
+    store.release(1)
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr("storage.frames.layout.mmap.mmap", fails)
+    with pytest.raises(UnavailableError, match="Cannot allocate memory"):
+        ShmFrameStore(make_settings(tmp_path)).write(1, PIXELS, 2.0)
