@@ -14,6 +14,8 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from core.garbage import forget_start
+
 REQUEST_ID = "X-Request-ID"
 
 STOP_S = 4
@@ -29,6 +31,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """Threads that no client can hold for ever."""
 
     wsgi: Flask
+
+    def load_wsgi(self) -> None:
+        """Make the application, the last step before requests are taken."""
+        super().load_wsgi()
+        forget_start()
 
     def enqueue_req(self, conn: TConn) -> None:
         """Take a request."""

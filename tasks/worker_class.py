@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,14 @@ from celery.signals import setup_logging as celery_setup_logging
 from celeryconfig import SOCKET_OPTIONS
 from core.allocator import share_arenas
 from core.errors import CamrecError
+from core.garbage import forget_start
 from core.log import setup_logging
 from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES
 from core.settings import get_settings
 from storage.frames.store import FrameStoreName
 from tasks import frames, presence, shards
+
+log = logging.getLogger(__name__)
 
 FRAMES, EVENTS, JOBS = "frames", "events", "jobs"
 
@@ -110,10 +114,14 @@ def prepare(sender: Any = None, **_: object) -> None:
             frames.start(settings, queues)
         elif worker_class.name == EVENTS:
             shards.start(settings, sender, queues)
+        frame_store = None if worker_class.name == JOBS else FrameStoreName(settings)
+        presence.start(settings, sender.hostname, worker_class.name, queues, frame_store)
     except CamrecError as error:
         raise SystemExit(str(error)) from None
-    frame_store = None if worker_class.name == JOBS else FrameStoreName(settings)
-    presence.start(settings, sender.hostname, worker_class.name, queues, frame_store)
+    except Exception as error:  # Celery's signals only log it: the worker would eat frames and recognise nothing
+        log.exception("The worker cannot start")
+        raise SystemExit(1) from error
+    forget_start()
 
 
 @worker_shutdown.connect

@@ -15,7 +15,7 @@ from pathlib import Path
 from capture.drops import Drops
 from capture.recorder.track import Finished
 from capture.recorder.unindexed import UnindexedFiles
-from core.errors import CamrecError
+from core.complaint import Complaint
 from storage.segment_files import (
     BrokenSegmentError,
     header_bytes,
@@ -39,6 +39,7 @@ LATE_S = 30.0
 """Of a segment whose row comes so long after its end, events may have been heard before it had one."""
 FILES_PER_BATCH = 50
 """Files read in one pass because they are not in the index: new ones must not wait for all of them."""
+_LIBC = ctypes.CDLL(None, use_errno=True)
 MAX_UNREADABLE = 1000
 """Files that are tried again and again; others wait for `camrec recordings check`."""
 
@@ -75,7 +76,12 @@ class Committer:
         """Files to read; those of `_unreadable` are among them."""
         self._unreadable: set[str] = set()
         self._swept_s = float("-inf")
-        self._is_broken = False
+        self._steps = (
+            (self._name_files, Complaint(log, "Recordings wait for their names")),
+            (self._sweep_open, Complaint(log, "What a crash left of recordings is not swept up")),
+            (self._index, Complaint(log, "Recordings wait for their index")),
+            (self._also, Complaint(log, "What else goes with recordings fails")),
+        )
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recording-index", daemon=True)
 
@@ -102,15 +108,13 @@ class Committer:
         self._pass()
 
     def _pass(self) -> None:
-        was_broken, self._is_broken = self._is_broken, False
-        for step in (self._name_files, self._sweep_open, self._index, self._also):
+        for step, complaint in self._steps:
             try:
                 step()
-            except Exception as error:  # whatever it is, the next pass is another try
-                if not was_broken:
-                    unexpected = not isinstance(error, (OSError, CamrecError))
-                    log.warning("Recordings wait for their index: %s", error, exc_info=unexpected)
-                self._is_broken = True
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next pass is another try
+                complaint.failed(error)
+            else:
+                complaint.well()
 
     def _name_files(self) -> None:
         with self._lock:
@@ -218,7 +222,7 @@ def _sync_disk(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+        if _LIBC.syncfs(descriptor) != 0:
             error = ctypes.get_errno()
             raise OSError(error, os.strerror(error))
     finally:
