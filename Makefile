@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help setup setup-dev demo test test-unit lint format bench bench-hundred bench-soak bench-accuracy train-violence lock migration clean
+.PHONY: help setup setup-dev demo test test-unit lint format bench bench-hundred bench-all bench-accuracy train-violence lock migration clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,20 +49,20 @@ lint: setup-dev ## Check style, types and the import direction
 format: setup-dev ## Format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: setup-dev ## Measure speed, half an hour; results go to benchmarks/results/
-	@for b in frame_store frame_transport plates_picture plates_batches recognisers pipeline pipeline_models queue_overhead \
-		capture capture_modes recording latency fanout baseline api_events reid_search clips outages; do \
-		echo "== $$b"; $(BIN)/python -m benchmarks.$$b || exit 1; done
-	@$(BIN)/python -m benchmarks.performance
+# $(call benchmarks,ONE "ANOTHER --with-options"): goes on after a failure, writes the page, and then fails.
+benchmarks = @failed=; for b in $(1); do echo "== $$b"; $(BIN)/python -m benchmarks.$$b || failed="$$failed $${b%% *}"; \
+	done; $(BIN)/python -m benchmarks.performance && test -z "$$failed" || { echo "Failed:$${failed:- the page}"; exit 1; }
 
-bench-hundred: setup-dev ## A hundred cameras in the whole product: ten minutes, then three with motion in all
-	@$(BIN)/python -m benchmarks.hundred
-	@$(BIN)/python -m benchmarks.hundred --all-moving --minutes 3
-	@$(BIN)/python -m benchmarks.performance
+bench: setup-dev ## Measure speed, three quarters of an hour; results go to benchmarks/results/
+	$(call benchmarks,frame_store frame_transport plates_picture plates_batches recognisers pipeline \
+		queue_overhead capture capture_modes recording latency fanout baseline api_events reid_search clips outages)
 
-bench-soak: setup-dev ## A hundred cameras for half an hour: does anything grow?
-	@$(BIN)/python -m benchmarks.hundred --minutes 30 --name soak
-	@$(BIN)/python -m benchmarks.performance
+bench-hundred: setup-dev ## A hundred cameras in the whole product: half an hour, then three minutes with motion in all
+	$(call benchmarks,hundred "hundred --all-moving --minutes 3")
+
+# One after the other, each undisturbed. The hundred come first: `baseline` compares with them.
+bench-all: setup-dev ## All figures of docs/performance.md, an hour and a half
+	@$(MAKE) --no-print-directory --jobs=1 --keep-going bench-hundred bench
 
 bench-accuracy: setup-dev ## Measure accuracy on the footage in ../shared/data
 	@$(BIN)/python -m benchmarks.accuracy

@@ -26,7 +26,7 @@ from typing import Any
 import av
 import cv2
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from benchmarks.report import SHARED_DATA, write_report
 from capture.decoder import Decoder
@@ -37,6 +37,7 @@ from core.settings import Settings, load_settings
 from core.types import Picture
 from storage.camera import Camera, CameraRecognition
 from storage.database import Database
+from tests.support.numbered import numbered_frames
 from tests.support.redis_process import RedisProcess
 
 FPS = 25

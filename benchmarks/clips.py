@@ -24,7 +24,7 @@ import av
 import psutil
 from sqlalchemy import insert
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from benchmarks.capture import FPS, SIZE
 from benchmarks.report import write_report
 from core import keys
@@ -37,6 +37,7 @@ from storage.secrets import Secrets
 from storage.segment_files import header_bytes
 from storage.users import UserStore
 from tests.support.api_client import password_of
+from tests.support.numbered import numbered_frames
 from tests.support.processes import children
 from tests.support.recordings import FRAGMENTED
 from tests.support.redis_process import RedisProcess

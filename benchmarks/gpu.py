@@ -81,7 +81,8 @@ def ran_on(session: ModelSession) -> str:
 
 
 def median_s(run: Callable[[], object], clock: Callable[[], float]) -> float:
-    took, end = [], time.perf_counter() + LEAST_S
+    took: list[float] = []
+    end = time.perf_counter() + LEAST_S
     while len(took) < 5 or time.perf_counter() < end:
         started = clock()
         run()

@@ -16,16 +16,21 @@ BLOCK_MS = 500
 
 
 class ObservationAges:
-    """Reads the streams of observations as they grow, in a thread. The time of an entry is that of Redis."""
+    """Reads the streams of observations as they grow, in a thread. The time of an entry is that of Redis.
+
+    A sample: what is judged, and so removed, before the thread comes round again is not in it, one or two in a hundred.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self.ages_s: list[float] = []
+        self._positions: dict[Any, Any] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observation-ages", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin with the next observation."""
+        self._positions = {stream: self._newest(stream) for stream in map(keys.observations, range(EVENT_SHARDS))}
         self._thread.start()
 
     def stop(self) -> None:
@@ -41,8 +46,15 @@ class ObservationAges:
         named = {"p50": p50, "p95": p95, "p99": p99, "most": most}
         return {"count": len(self.ages_s), **{name: round(float(value), 3) for name, value in named.items()}}
 
+    def _newest(self, stream: str) -> bytes:
+        if not self._client.exists(stream):
+            return b"0-0"
+        about: Any = self._client.xinfo_stream(stream)
+        last: bytes = about["last-generated-id"]
+        return last
+
     def _run(self) -> None:
-        positions: dict[Any, Any] = {keys.observations(shard): "$" for shard in range(EVENT_SHARDS)}
+        positions = self._positions
         while not self._stop.is_set():
             found: Any = self._client.xread(positions, block=BLOCK_MS)
             for stream, entries in found or []:

@@ -26,7 +26,7 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from benchmarks.capture import playing
 from benchmarks.recorded_site import AFTER_S, CONTINUOUS, PATIENCE_S, Figures, Plan, Site, state, stopped, warmed_up
 from benchmarks.recording_gaps import CLIP_FRAMES, decode
@@ -39,6 +39,7 @@ from storage.events import EventFilter, EventStore
 from storage.retention.locks import KeepLock, KeepLockStore
 from storage.segments import SegmentStore
 from tests.support.capture_process import CaptureProcess
+from tests.support.numbered import numbered_frames
 from tests.support.postgres_process import PostgresProcess
 from tests.support.redis_process import RedisProcess
 from tests.support.waiting import wait_until

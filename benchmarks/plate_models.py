@@ -12,18 +12,19 @@ from benchmarks.report import SHARED_DATA
 from core.types import Picture
 from inference.catalogue import ModelStore, entry_of
 from inference.recognisers.plate_finder import PlateFinder
-from inference.recognisers.plates import PLATE_DETECTOR, TEXT_RECOGNISER
+from inference.roles import ROLES
 from inference.session import ModelSession, open_session
 from inference.text.model import padded_width
 from inference.text.reader import HEIGHT, strip_width
 
+DETECTOR, TEXT = ROLES["plates.detector"].default, ROLES["plates.text"].default
 EU = SHARED_DATA / "plates" / "eu"
 
 
 def store_with_detector() -> ModelStore:
     """The models, the plate detector among them; ends the program where there is none."""
     store = ModelStore(SHARED_DATA / "models")
-    if not (EU.is_dir() and store.has(PLATE_DETECTOR)):
+    if not (EU.is_dir() and store.has(DETECTOR)):
         sys.exit(f"This benchmark needs {EU} and {store.models_dir}.")
     return store
 
@@ -45,10 +46,10 @@ class BareModels:
         def load(name: str) -> ModelSession:
             return open_session(store.path_of(name), gpu=None, threads=threads)
 
-        self._detector = load(PLATE_DETECTOR)
-        self._recogniser = load(TEXT_RECOGNISER)
+        self._detector = load(DETECTOR)
+        self._recogniser = load(TEXT)
         self._finder = PlateFinder(self._detector)
-        shape = [size or 1 for size in entry_of(PLATE_DETECTOR).input.shape]
+        shape = [size or 1 for size in entry_of(DETECTOR).input.shape]
         self._input = np.random.default_rng(0).random(shape, np.float32)
 
     def work_on(self, picture: Picture) -> Callable[[], None]:

@@ -54,6 +54,29 @@ def _sum(processes: dict[str, Any], figure: str, row: int) -> float:
     return sum(c[figure][row] or 0 for c in processes.values() if row < len(c[figure]))
 
 
+def plot_reached(figures: dict[str, Any], target: Path) -> None:
+    """What each camera reached of what is asked, the worst first."""
+    ratios = figures["reached_to_asked_of_each"]
+    with _axes(target, 1, width=6) as axis:
+        axis.bar(range(1, len(ratios) + 1), ratios, 1.0, color="tab:blue")
+        axis.axhline(0.9, linestyle=":", color="grey", label="budget")
+        axis.set(xlabel="cameras, the worst first", ylabel="reached ÷ asked while moving", ylim=(0, 1.1))
+        axis.legend(loc="lower right")
+
+
+def plot_baseline(figures: dict[str, Any], target: Path) -> None:
+    """Cameras held by the usual way and by camrec."""
+    bars = {
+        "usual way,\nevery frame\nto the model": figures["usual_way_every_frame_to_the_model"],
+        "usual way": figures["usual_way"],
+        "camrec,\nmotion in all": figures["camrec_all_moving"],
+        "camrec, a third\nwith motion": figures["camrec_a_third_moving"],
+    }
+    with _axes(target, 1, width=6) as axis:
+        axis.bar_label(axis.bar(list(bars), list(bars.values()), 0.6, color=["grey", "grey", "tab:blue", "tab:blue"]))
+        axis.set(ylabel="cameras held")
+
+
 def plot_latency(figures: dict[str, Any], target: Path) -> None:
     """Quantiles of the age of observations by load."""
     runs = figures["runs"]

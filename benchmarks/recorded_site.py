@@ -15,7 +15,8 @@ from benchmarks.recording_gaps import Decoded, decode, gaps_of
 from core.settings import Settings, load_settings
 from storage.camera import Camera, Recording
 from storage.segment_files import open_segment_paths, whole_segment_paths
-from storage.segments import MAX_SPAN_GAP_S, Segment, SegmentStore
+from storage.segments import Segment, SegmentStore
+from storage.spans import MAX_SPAN_GAP_S
 from tests.support.capture_process import CaptureProcess
 from tests.support.redis_process import RedisProcess
 from tests.support.waiting import wait_until

@@ -22,7 +22,7 @@ from typing import Any
 import av
 import numpy as np
 
-from app.demo.footage import numbered_frames, read_counter, write_video
+from app.demo.footage import write_video
 from benchmarks.capture import FPS, SIZE, playing
 from benchmarks.report import write_report
 from core.redis_client import connect_redis
@@ -30,6 +30,7 @@ from core.settings import load_settings
 from storage.camera import Recording
 from storage.segments import Segment, SegmentStore
 from tests.support.capture_process import CaptureProcess
+from tests.support.numbered import numbered_frames, read_counter
 from tests.support.redis_process import RedisProcess
 
 CLIP_FRAMES = 40 * FPS

@@ -16,6 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
+WRITTEN_BY_BENCHMARKS = ("benchmarks/results", "docs/performance.md", "docs/images")
+"""Tracked, too: what the benchmark before this one wrote changes nothing of what this one measures."""
+
 _INNERMOST_LIST = re.compile(r"\[\n\s+([-\w.,\s]+?)\n\s+\]")
 _ONNX_RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 
@@ -57,7 +60,8 @@ def _commit() -> str:
     """The commit, with a plus where the working tree differs from it."""
     try:
         commit = _git("rev-parse", "--short=12", "HEAD")
-        return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+        excluded = [f":(top,exclude){path}" for path in WRITTEN_BY_BENCHMARKS]
+        return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no", "--", ":/", *excluded) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
