@@ -8,6 +8,9 @@ from typing import Literal, get_args
 ListKind = Literal["allow", "deny", "watch"]
 LIST_KINDS: tuple[ListKind, ...] = get_args(ListKind)
 
+PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
+"""First character of a plate of mainland China (GA 36-2018)."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlateList:

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     )
     recordings_days: float = Field(7.0, gt=0, description="days for which continuous recordings stay")
     recordings_gb: float | None = Field(
-        None, gt=0, description="most gigabytes of recordings on a machine; unset: all but CAMREC_MIN_FREE"
+        None, gt=0, description="most gigabytes of recordings on a machine; unset: all but what must stay free"
     )
     s3_bucket: str | None = Field(
         None, min_length=3, description="bucket that gets copies of clips and events' pictures; unset: none does"
@@ -117,7 +117,8 @@ class Settings(BaseSettings):
         10.0, gt=0, description="most gigabytes of passing copies of media that lie on other machines or in the bucket"
     )
     min_free: ByteSize = Field(
-        ByteSize(500_000_000), description="recording and keeping of frames stop where less of the disk is free"
+        ByteSize(500_000_000),
+        description="recording and keeping of frames stop where less, or less than 2 % of the disk, is free",
     )
     backup_dir: Path | None = Field(
         None, description="folder, of its own, for backups made by beat; unset: none are made"
@@ -138,7 +139,12 @@ class Settings(BaseSettings):
         description="what decodes video: auto, none (software), cuda, cuda:1, vaapi, … ; software where that fails",
     )
     cameras_per_shard: int = Field(25, ge=1, le=200, description="cameras in one capture process")
-    gpu: int | None = Field(None, ge=0, description="GPU that a worker is pinned to; unset: CPU")
+    gpu: int | None = Field(
+        None,
+        ge=0,
+        description="GPU that a worker is pinned to; unset: `camrec up` uses all that work, a single worker the CPU; "
+        "CUDA_VISIBLE_DEVICES= (empty) keeps `camrec up` on the CPU",
+    )
     gpu_provider: Literal["cuda", "tensorrt"] = Field("cuda", description="what runs models on a GPU")
     gpu_precision: Literal["fp32", "fp16"] = Field(
         "fp32", description="of TensorRT's engines; models whose fp16 results differ too much stay at fp32"
@@ -183,7 +189,10 @@ class Settings(BaseSettings):
 
     @property
     def run_dir(self) -> Path:
-        """Files that live as long as `camrec up`: lock, process list, address of the embedded Redis."""
+        """What running processes leave here: process list and Redis address of `camrec up`, what beat and capture know.
+
+        Capture's survives restarts: cameras are recorded while Redis and database are away.
+        """
         return self.data / "run"
 
     @property
@@ -198,7 +207,7 @@ class Settings(BaseSettings):
 
     @property
     def media_dir(self) -> Path:
-        """Pictures of events and kept frames; rows in the database hold paths relative to it."""
+        """Recordings, clips, kept frames and pictures of events; rows in the database hold paths relative to it."""
         return self.data / "media"
 
     @property

@@ -14,6 +14,9 @@ MAX_POLYGON_POINTS = 100
 MIN_POLYGON_AREA = 1e-6
 """About one pixel of a 720p picture; less is a line."""
 
+EDGE = 0.005
+"""Of a picture's size: what is that near its edge is at it."""
+
 
 def area(box: Box) -> float:
     """Square pixels; 0 for a box without inside."""
@@ -41,10 +44,10 @@ def offset_in_widths(a: Box, b: Box) -> float:
     return distance / width if width > 0 else math.inf
 
 
-def is_cut(box: Box, width: int, height: int, margin: float = 0.005) -> bool:
-    """Whether the box reaches the picture's edge, to `margin` of its size: part of the object is then not seen."""
+def is_cut(box: Box, width: int, height: int) -> bool:
+    """Whether the box reaches the picture's edge: part of the object is then not seen."""
     x1, y1, x2, y2 = box
-    dx, dy = margin * width, margin * height
+    dx, dy = EDGE * width, EDGE * height
     return x1 <= dx or y1 <= dy or x2 >= width - dx or y2 >= height - dy
 
 

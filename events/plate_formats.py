@@ -14,10 +14,10 @@ from importlib.resources import files
 import yaml
 
 from core.errors import BadSettingError
+from core.plates import PROVINCES
 
 _DIGITS = "0123456789"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _LOOK_ALIKES = ("0ODQ", "1IL", "2Z", "5S", "8B", "6G")
 """Characters that look alike on plates, those that are more often meant first."""
 
@@ -102,7 +102,7 @@ def _region(code: str, title: str, formats: Sequence[str], letters: str = _LETTE
 
 def _expand(text: str, letters: str) -> list[Slots]:
     """All that a format with optional characters stands for."""
-    kinds = {"L": letters, "N": _DIGITS, "A": letters + _DIGITS, "P": _PROVINCES}
+    kinds = {"L": letters, "N": _DIGITS, "A": letters + _DIGITS, "P": PROVINCES}
     found: list[Slots] = [()]
     end = 0
     for token in _TOKEN.finditer(text):

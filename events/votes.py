@@ -10,6 +10,8 @@ from rapidfuzz.distance import Levenshtein
 MAX_TEXTS = 32
 """Different texts kept for one plate; a car that stands for a day must not fill the memory."""
 
+MAX_ALTERNATIVES = 3
+
 CLEAR_MAJORITY = 1.5
 """By how much the characters must outvote a text that was really read."""
 
@@ -94,10 +96,10 @@ class Votes:
         """How many readings have this similarity to the text."""
         return sum(b.count for t, b in self.ballots.items() if similarity(t, text) >= at_least)
 
-    def alternatives(self, text: str, limit: int = 3) -> list[tuple[str, float]]:
+    def alternatives(self, text: str) -> list[tuple[str, float]]:
         """Other texts that were read, with their score, weightiest first."""
         others = sorted((-b.weight, t) for t, b in self.ballots.items() if t != text)
-        return [(t, self.ballots[t].score) for _, t in others[:limit]]
+        return [(t, self.ballots[t].score) for _, t in others[:MAX_ALTERNATIVES]]
 
 
 def _compose(rivals: dict[str, Ballot], read: str) -> str:

@@ -21,6 +21,7 @@ from inference.session import ModelError, ModelSession
 
 LEAST_SCORE = 0.25
 MOST_OVERLAP = 0.5
+"""Intersection over union above which the worse of two boxes of a class goes."""
 
 
 class Detector:
@@ -32,7 +33,6 @@ class Detector:
         entry: ModelEntry,
         *,
         least_score: float,
-        most_overlap: float,
         labels: Sequence[str],
     ) -> None:
         """Labels: those that are wanted; none: all."""
@@ -41,7 +41,6 @@ class Detector:
         self._labels = entry.labels
         self._decoder = DETECTORS[entry.decoder]
         self._least_score = least_score
-        self._most_overlap = most_overlap
         self._wanted = np.array([i for i, label in enumerate(entry.labels) if not labels or label in labels], np.int64)
         self._preprocessor = Preprocessor(entry.input, session)
 
@@ -104,7 +103,7 @@ class Detector:
         except ValueError as error:
             raise ModelError(f"Model {self.model} cannot be used: {error}.") from error
         found = found.of_classes(self._wanted)
-        found = without_overlaps(found, self._most_overlap) if self._decoder.overlaps else best_first(found)
+        found = without_overlaps(found, MOST_OVERLAP) if self._decoder.overlaps else best_first(found)
         height, width = picture.shape[:2]
         corners = placement.to_picture(found.boxes.reshape(-1, 2, 2))
         boxes = np.clip(corners, 0, np.array([width, height], np.float32)).reshape(-1, 4)
@@ -122,7 +121,6 @@ def build_detector(
     gpu: Gpu | None,
     threads: int,
     least_score: float = LEAST_SCORE,
-    most_overlap: float = MOST_OVERLAP,
     labels: Sequence[str] = (),
 ) -> Detector:
     """The detector of this manifest entry.
@@ -133,11 +131,10 @@ def build_detector(
         gpu: the GPU to run on; None: the CPU.
         threads: CPU threads for one batch.
         least_score: of what is found.
-        most_overlap: intersection over union above which the worse of two boxes of a class goes.
         labels: those that are wanted; none: all.
 
     Raises:
         CamrecError: the model is missing, broken, no detector, or the GPU cannot be used.
     """
     session = open_model(store, entry, DETECTORS, gpu=gpu, threads=threads)
-    return Detector(session, entry, least_score=least_score, most_overlap=most_overlap, labels=labels)
+    return Detector(session, entry, least_score=least_score, labels=labels)

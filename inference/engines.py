@@ -9,8 +9,10 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from inference.gpu import DeviceError
 
 MOST_BYTES = 4_000_000_000
 """Of all engines of a machine; those that were not used for the longest time go first."""
@@ -26,24 +28,44 @@ def engine_folder(engines: Path, model: Path, precision: str, runtime: str) -> P
         model: the ONNX file; its content names the folder, so that another file of its name gets another one.
         precision: of the engine.
         runtime: version of ONNX Runtime: engines of another one do not load.
+
+    Raises:
+        DeviceError: it cannot be made or is another user's.
     """
     with model.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     folder = engines / f"{digest[:32]}-{precision}-{runtime}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.utime(folder)
+    with _named(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.utime(folder)
     return folder
 
 
 @contextmanager
 def sole_builder(folder: Path | None) -> Iterator[None]:
-    """Let no two workers build one engine at once: the second one waits and finds it there."""
+    """Let no two workers build one engine at once: the second one waits and finds it there.
+
+    Raises:
+        DeviceError: the folder cannot be written.
+    """
     if folder is None:
         yield
         return
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as held:
+        with _named(folder):
+            fcntl.flock(held.enter_context((folder / "lock").open("w")), fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DeviceError(
+            f"TensorRT's engines cannot be kept in {folder}: {error.strerror}. Make room there, let this user write "
+            "there, or set CAMREC_GPU_PROVIDER=cuda."
+        ) from error
 
 
 def tidy_engines(engines: Path, most_bytes: int = MOST_BYTES) -> list[Path]:

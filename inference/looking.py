@@ -21,7 +21,7 @@ from inference.decoders.formats import (
     TEXT_DETECTION,
     TEXT_RECOGNITION,
 )
-from inference.detector import LEAST_SCORE, MOST_OVERLAP, Detector
+from inference.detector import LEAST_SCORE, Detector
 from inference.embedder import Embedder
 from inference.images import FloatArray
 from inference.manifest import ModelEntry
@@ -69,7 +69,7 @@ def look(session: ModelSession, entry: ModelEntry, picture: Picture, persons: Se
 
 
 def _objects(session: ModelSession, entry: ModelEntry, picture: Picture) -> Sight:
-    detector = Detector(session, entry, least_score=LEAST_SCORE, most_overlap=MOST_OVERLAP, labels=())
+    detector = Detector(session, entry, least_score=LEAST_SCORE, labels=())
     (found,) = detector.find([picture])
     (detections,) = detector.detect([picture])
     return Sight(tuple(detections), () if found.points is None else tuple(found.points))

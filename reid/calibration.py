@@ -18,6 +18,8 @@ FALSE_MATCH_RATE = 0.001
 FEWEST_PAIRS = 20
 LEAST_MARGIN, MOST_MARGIN = 0.02, 0.15
 
+HISTOGRAM_LINES, HISTOGRAM_WIDTH = 24, 40
+
 
 class TooFewPairsError(CamrecError):
     """There is not enough to calibrate on."""
@@ -87,11 +89,14 @@ def calibrate(same: Vector, different: Vector, false_match_rate: float = FALSE_M
     return Calibration(Thresholds(round(min(similarity, 0.99), 3), round(margin, 3)), same, different)
 
 
-def histogram(values: Vector, bins: int = 24, width: int = 40) -> list[str]:
+def histogram(values: Vector) -> list[str]:
     """A distribution of similarities from -0.2 to 1 as lines of text."""
-    counts, edges = np.histogram(np.clip(values, -0.2, 0.999), bins=bins, range=(-0.2, 1.0))
+    counts, edges = np.histogram(np.clip(values, -0.2, 0.999), bins=HISTOGRAM_LINES, range=(-0.2, 1.0))
     most = max(int(counts.max()), 1)
-    return [f"{edge:5.2f} {'#' * math.ceil(width * count / most)}" for edge, count in zip(edges, counts, strict=False)]
+    return [
+        f"{edge:5.2f} {'#' * math.ceil(HISTOGRAM_WIDTH * count / most)}"
+        for edge, count in zip(edges, counts, strict=False)
+    ]
 
 
 def _normal_quantile(share: float) -> float:

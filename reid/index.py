@@ -100,15 +100,6 @@ class ExactIndex:
         self._free += slots
         return len(slots)
 
-    def remove_before(self, at_s: float) -> int:
-        """Remove the entries that ended before that time.
-
-        Returns:
-            How many there were.
-        """
-        old = np.flatnonzero(self._used & (self._ended[: len(self._keys)] < at_s))
-        return self.remove([self._keys[slot] for slot in old])
-
     def search(self, query: Vector, most: int, where: Where = ANY) -> list[Hit]:
         """The entries most alike to a vector (D,) of length 1 among those that count, best first.
 
@@ -139,12 +130,9 @@ class ExactIndex:
         slots = [self._slots[key] for key in keys if key in self._slots]
         return {self._group_names[self._group_of[slot]] for slot in slots}
 
-    @property
-    def _used(self) -> Mask:
-        return self._is_used[: len(self._keys)]
-
     def _mask(self, where: Where) -> Mask:
-        mask, count = self._used.copy(), len(self._keys)
+        count = len(self._keys)
+        mask = self._is_used[:count].copy()
         if where.cameras is not None:
             mask &= np.isin(self._cameras[:count], list(where.cameras))
         if where.not_camera is not None:

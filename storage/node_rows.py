@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import delete, exists, func, literal, select, update
 
-from storage.backup.progress import Progress, silent
 from storage.database import Database
 from storage.media_removals import note_selected_removals
 from storage.media_usage import media_usage
 from storage.models import ClipRow, EventRow, FrameRow, MediaObjectRow, MediaRemovalRow, SegmentRow
 from storage.objects.archive import AWAY, STORED
+from storage.progress import Progress, silent
 
 BATCH = 5000
 """Rows changed at a time: others write, too."""

@@ -13,7 +13,7 @@ from storage.objects.store import ObjectStore
 from storage.secrets import Secrets
 
 
-def open_media(settings: Settings, secrets: Secrets, clock: Clock) -> Media:
+def open_media(settings: Settings, secrets: Secrets, clock: Clock, nodes: MediaNodes | None = None) -> Media:
     """For who reads what others may have written. Nothing is asked yet.
 
     Raises:
@@ -22,7 +22,7 @@ def open_media(settings: Settings, secrets: Secrets, clock: Clock) -> Media:
     return Media(
         settings.media_dir,
         settings.node,
-        nodes=NodeFiles(MediaNodes(settings), MediaTokens(secrets, clock), settings.node),
+        nodes=NodeFiles(nodes or MediaNodes(settings), MediaTokens(secrets, clock), settings.node),
         bucket=ObjectStore.of(settings),
         copies=FetchedCopies(settings.media_dir / FETCHED, settings.fetched_gb * 1e9, settings.min_free),
     )

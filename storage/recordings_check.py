@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from storage.backup.progress import Progress, silent
+from storage.progress import Progress, silent
 from storage.segment_files import (
     BrokenSegmentError,
     header_bytes,

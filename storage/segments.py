@@ -151,15 +151,10 @@ class SegmentStore:
             row = session.scalars(query.limit(1)).first()
             return None if row is None else _segment(row)
 
-    def paths(self, camera_id: int, node: str, from_s: float = 0.0) -> dict[str, int]:
-        """Path → bytes of the segments of a camera on a machine's disk that started at that time or later."""
+    def paths(self, camera_id: int, node: str) -> dict[str, int]:
+        """Path → bytes of the segments of a camera on a machine's disk."""
         query = select(SegmentRow.path, SegmentRow.size_bytes)
-        query = query.where(
-            SegmentRow.camera_id == camera_id,
-            SegmentRow.started_at >= from_s,
-            SegmentRow.node == node,
-            ~is_away(SegmentRow.path),
-        )
+        query = query.where(SegmentRow.camera_id == camera_id, SegmentRow.node == node, ~is_away(SegmentRow.path))
         with self._database.read() as session:
             return {row.path: row.size_bytes for row in session.execute(query)}
 

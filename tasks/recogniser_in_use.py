@@ -54,6 +54,10 @@ class RecogniserInUse:
         except CamrecError as error:
             self._fail(error)
             return
+        except Exception as error:  # whatever a file does to its loader: other choices must be followed all the same
+            log.exception("%s: models not loaded", self.kind)
+            self._fail(CamrecError(f"{type(error).__name__} while models were loaded: the worker's log says more."))
+            return
         old, self.current, self.failure = self.current, recogniser, None
         if old is not None:
             log.info("%s: %s in place of %s", self.kind, recogniser.model, old.model)
@@ -61,7 +65,7 @@ class RecogniserInUse:
     def _state(self) -> Hashable:
         try:
             return self._models_state()
-        except CamrecError as error:
+        except (CamrecError, OSError) as error:
             return str(error)
 
     def _fail(self, error: CamrecError) -> None:

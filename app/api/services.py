@@ -31,6 +31,7 @@ from storage.frames.store import FrameStore, open_frame_store
 from storage.identities import IdentityStore
 from storage.kept_frames import KeptFrameStore
 from storage.media import Media
+from storage.media_nodes import MediaNodes
 from storage.motion_spans import MotionSpanStore
 from storage.open_media import open_media
 from storage.plate_lists import PlateListStore
@@ -71,6 +72,7 @@ class Services:
     keep_locks: KeepLockStore
     retention_rules: RetentionRuleStore
     jobs: JobsLink
+    media_nodes: MediaNodes
     media: Media
     frames: FrameStore
     redis_link: RedisLink
@@ -99,7 +101,7 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
     """
     clock = clock or SystemClock()
     database, secrets, redis_link = Database(settings), Secrets.of(settings), RedisLink(settings)
-    users, metrics = UserStore(database), CollectorRegistry()
+    users, metrics, nodes = UserStore(database), CollectorRegistry(), MediaNodes(settings)
     cameras, segments, clips = CameraStore(database, secrets), SegmentStore(database), ClipStore(database, clock.now)
     return Services(
         settings=settings,
@@ -118,13 +120,14 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
         segments=segments,
         motion=MotionSpanStore(database),
         live=LiveWindows(clock),
-        live_elsewhere=LiveElsewhere.of(settings, secrets, clock),
+        live_elsewhere=LiveElsewhere.of(settings, secrets, clock, nodes),
         clips=clips,
         event_clips=EventClips(database, clips, segments, cameras),
         keep_locks=KeepLockStore(database),
         retention_rules=RetentionRuleStore(database),
         jobs=JobsLink(settings),
-        media=open_media(settings, secrets, clock),
+        media_nodes=nodes,
+        media=open_media(settings, secrets, clock, nodes),
         frames=open_frame_store(settings),
         redis_link=redis_link,
         authenticator=Authenticator(users, secrets, settings, clock),

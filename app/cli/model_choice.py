@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
 import click
@@ -43,11 +42,16 @@ def use(role: str | None, name: str | None, is_default: bool, camera: str | None
 def _show_roles(store: ModelStore) -> None:
     for known in ROLES.values():
         click.echo(f"{known.key}: {store.chosen(known.kind, known.name).name}")
-    with suppress(UnavailableError), open_services() as services:
-        for camera in services.cameras.all():
-            for recognition in camera.recognitions:
-                for role, name in recognition.models.items():
-                    click.echo(f"{recognition.kind}.{role} of camera {camera.id} {camera.name}: {name}")
+    try:
+        with open_services() as services:
+            cameras = services.cameras.all()
+    except UnavailableError as error:
+        click.echo(f"Models of single cameras cannot be shown. {error}", err=True)
+        return
+    for camera in cameras:
+        for recognition in camera.recognitions:
+            for role, name in recognition.models.items():
+                click.echo(f"{recognition.kind}.{role} of camera {camera.id} {camera.name}: {name}")
 
 
 def _use_for_camera(store: ModelStore, role: Role, name: str | None, id_or_name: str) -> None:

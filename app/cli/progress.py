@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from storage.backup.progress import Progress as Told
-from storage.backup.progress import Unit
+from storage.progress import Progress as Told
+from storage.progress import Unit
 
 LINE_INTERVAL_S = 5.0
 """What takes less says nothing."""

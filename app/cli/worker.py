@@ -12,7 +12,9 @@ from core.settings import get_settings
 
 @click.command()
 @click.option("-Q", "--queues", required=True, help="Queues to consume, separated by commas: plates, events.0, jobs …")
-@click.option("--gpu", type=click.IntRange(min=0), help="Pin the models to this GPU; without it they run on the CPU.")
+@click.option(
+    "--gpu", type=click.IntRange(min=0), help="Pin the models to this GPU; CAMREC_GPU by default, else the CPU."
+)
 @click.option(
     "-c", "--concurrency", type=click.IntRange(min=1), help="Tasks at once; chosen from the queues by itself."
 )
@@ -27,13 +29,14 @@ def worker(queues: str, gpu: int | None, concurrency: int | None, name: str | No
     # One thread for each session: the batches of a worker run beside each other, not inside each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from tasks import app
-    from tasks.worker_class import class_of
+    from tasks.worker_class import FRAMES, class_of
 
     try:
         kind = class_of(queues.split(",")).name
     except CamrecError as error:
         raise click.UsageError(str(error)) from None
-    device = "" if gpu is None else f"-gpu{gpu}"
+    pinned = get_settings().gpu if kind == FRAMES else None
+    device = "" if pinned is None else f"-gpu{pinned}"
     arguments = [
         "--quiet",
         "worker",

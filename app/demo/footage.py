@@ -1,21 +1,17 @@
-"""Video files made of pictures, and pictures that can be told from each other after encoding."""
+"""Video files made of pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import av
-import numpy as np
-import numpy.typing as npt
 from av.video.stream import VideoStream
 
 from core.errors import CamrecError
 from core.types import Picture
-
-COUNTER_BITS = 16
 
 _CAMERA_LIKE: dict[str, dict[str, str]] = {
     "libx264": {"preset": "veryfast", "sc_threshold": "0"},
@@ -69,34 +65,6 @@ def write_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     unfinished.replace(path)
-
-
-def numbered_frames(count: int, width: int = 320, height: int = 240) -> Iterator[Picture]:
-    """A box that moves over a gradient; a row of squares along the top holds the frame's number in binary.
-
-    Yields:
-        (height, width, 3) BGR pictures, numbered from 0. ``read_counter`` reads the number.
-    """
-    across = np.linspace(0, 255, width, dtype=np.uint8)[None, :].repeat(height, axis=0)
-    down = np.linspace(0, 255, height, dtype=np.uint8)[:, None].repeat(width, axis=1)
-    background = np.stack([across, down, across // 2 + down // 2], axis=-1)
-    edges = np.linspace(0, width, COUNTER_BITS + 1, dtype=int)
-    box = height // 4
-    for number in range(count):
-        picture = background.copy()
-        left = number * 4 % (width - box)
-        picture[height // 2 : height // 2 + box, left : left + box] = (40, 200, 40)
-        for bit in range(COUNTER_BITS):
-            picture[: width // COUNTER_BITS, edges[bit] : edges[bit + 1]] = 255 * (number >> bit & 1)
-        yield picture
-
-
-def read_counter(picture: npt.NDArray[Any]) -> int:
-    """The number that ``numbered_frames`` drew; ``picture``: (height, width, 3) uint8, of any size."""
-    width = picture.shape[1]
-    square = width / COUNTER_BITS
-    row = picture[int(square / 2)].mean(axis=-1)
-    return sum(1 << bit for bit in range(COUNTER_BITS) if row[int((bit + 0.5) * square)] > 127)
 
 
 def _chain(first: Picture, rest: Iterator[Picture]) -> Iterator[Picture]:

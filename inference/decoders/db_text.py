@@ -11,6 +11,15 @@ import pyclipper
 
 from inference.images import FloatArray, order_corners
 
+LEAST_PROBABILITY = 0.3
+"""Of a pixel of a line."""
+LEAST_SCORE = 0.5
+"""Of the mean probability inside a box."""
+GROWTH = 1.6
+"""The map shows lines shrunk; each is grown by ``area * GROWTH / perimeter`` (the paper's unclip ratio)."""
+LEAST_SIDE = 3.0
+"""Of a box before it is grown, in pixels."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextBox:
@@ -22,38 +31,27 @@ class TextBox:
     """Mean probability inside."""
 
 
-def decode(
-    text_map: FloatArray,
-    *,
-    least_probability: float = 0.3,
-    least_score: float = 0.5,
-    growth: float = 1.6,
-    least_side: float = 3.0,
-) -> list[TextBox]:
+def decode(text_map: FloatArray) -> list[TextBox]:
     """Find the lines of a map, best first.
 
     Args:
         text_map: (height, width) float32, the probability of text at each pixel.
-        least_probability: of a pixel of a line.
-        least_score: of the mean probability inside a box.
-        growth: the map shows lines shrunk; each is grown by ``area * growth / perimeter`` (the paper's unclip ratio).
-        least_side: of a box before it is grown, in pixels.
 
     Raises:
         ValueError: the map is not two-dimensional.
     """
     if text_map.ndim != 2:
         raise ValueError(f"expected a map (height, width), got {text_map.shape}")
-    mask = (text_map > least_probability).astype(np.uint8)
+    mask = (text_map > LEAST_PROBABILITY).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     found = []
     for contour in contours:
         corners = cv2.boxPoints(cv2.minAreaRect(contour)).astype(np.float32)
-        if min(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[1] - corners[2])) < least_side:
+        if min(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[1] - corners[2])) < LEAST_SIDE:
             continue
         score = _mean_inside(text_map, corners)
-        if score >= least_score:
-            found.append(TextBox(order_corners(_grow(corners, growth)), score))
+        if score >= LEAST_SCORE:
+            found.append(TextBox(order_corners(_grow(corners)), score))
     return sorted(found, key=lambda box: -box.score)
 
 
@@ -66,8 +64,8 @@ def _mean_inside(text_map: FloatArray, corners: FloatArray) -> float:
     return float(cv2.mean(text_map[top : bottom + 1, left : right + 1], mask)[0])
 
 
-def _grow(corners: FloatArray, growth: float) -> FloatArray:
-    distance = cv2.contourArea(corners) * growth / cv2.arcLength(corners, closed=True)
+def _grow(corners: FloatArray) -> FloatArray:
+    distance = cv2.contourArea(corners) * GROWTH / cv2.arcLength(corners, closed=True)
     offset = pyclipper.PyclipperOffset()
     # Clipper works on integers: hundredths of a pixel are fine enough.
     offset.AddPath((corners * 100).astype(int).tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)

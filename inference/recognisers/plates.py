@@ -21,9 +21,7 @@ from inference.text.model import TextModel
 from inference.text.reader import TextReader
 
 KIND = "plates"
-PLATE_DETECTOR = "hyperlpr_y5fu_320x"
 TEXT_DETECTOR = "ppocr_v6_det_small"
-TEXT_RECOGNISER = "ppocr_v6_rec_small"
 
 _WARM_UP_SIZES = {TEXT_DETECTOR: (480, 640)}
 """Of the free dimensions: usual ones."""

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from core.plates import PROVINCES
 from inference.images import FloatArray
 
 LATIN = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-"""First character of a plate of mainland China (GA 36-2018)."""
 
 # Greek and Cyrillic plates use only letters that look Latin, so that they can be read abroad.
 _GREEK = "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.plates import PROVINCES
 from core.types import Picture
 from inference.decoders import ctc
 from inference.decoders.ctc import Line
 from inference.images import FloatArray, quad_size, warp_quad
 from inference.session import ModelError
-from inference.text.alphabet import PROVINCES, PlateAlphabet
+from inference.text.alphabet import PlateAlphabet
 from inference.text.model import TextModel
 
 HEIGHT = 48

@@ -12,9 +12,10 @@ from typing import IO, Any, BinaryIO, cast
 
 from core.errors import CamrecError
 from storage.backup import media_list
+from storage.backup.counted_file import CountedFile
 from storage.backup.encryption import MAGIC, DecryptingReader, PassphraseError, is_encrypted
 from storage.backup.media_list import MediaList
-from storage.backup.progress import CountedFile, Progress, silent
+from storage.progress import Progress, silent
 
 FORMAT = "camrec-backup/2"
 FIRST_FORMAT = "camrec-backup/1"

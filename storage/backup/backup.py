@@ -22,11 +22,12 @@ from core.redact import redact
 from core.settings import PREFIX, Settings
 from storage.backup.archive import ABOUT, DATABASE, FORMAT, KEY, MEDIA, MEDIA_LIST, BackupError
 from storage.backup.chain import EarlierBackup
+from storage.backup.counted_file import CountedFile
 from storage.backup.encryption import EncryptingWriter
 from storage.backup.media_list import MediaList, UnreadableMedia, as_json, list_media
-from storage.backup.progress import CountedFile, Progress, silent
 from storage.backup.redis_state import REDIS_STATE, read_redis_state
 from storage.backup.snapshot import write_snapshot
+from storage.progress import Progress, silent
 
 
 @dataclass(frozen=True, slots=True)

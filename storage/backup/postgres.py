@@ -17,9 +17,9 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import REGCLASS
 
 from storage.backup.archive import BackupError
-from storage.backup.progress import Progress
 from storage.database import Database
 from storage.models import Base
+from storage.progress import Progress
 
 _BATCH_ROWS = 2000
 _TABLES = Base.metadata.sorted_tables

@@ -25,11 +25,11 @@ from storage.backup.archive import (
 from storage.backup.chain import BrokenChainError, locate_needed
 from storage.backup.media_list import MediaList
 from storage.backup.postgres import refuse_rows, rows_from_sqlite
-from storage.backup.progress import Progress, silent
 from storage.backup.redis_state import REDIS_STATE
 from storage.backup.snapshot import upgraded
 from storage.database import Database, is_postgres
 from storage.node_rows import adopt_node
+from storage.progress import Progress, silent
 
 _OF_EXT4 = "lost+found"
 """In every empty volume of that file system."""

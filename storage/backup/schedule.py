@@ -24,7 +24,7 @@ from storage.backup.archive import BackupError
 from storage.backup.backup import Made, back_up
 from storage.backup.chain import EarlierBackup, open_earlier
 from storage.backup.passphrase_file import read_passphrase
-from storage.backup.progress import LoggedProgress
+from storage.progress import LoggedProgress
 
 log = logging.getLogger(__name__)
 

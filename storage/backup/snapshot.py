@@ -14,8 +14,8 @@ from core.errors import UnavailableError
 from core.settings import Settings
 from storage.backup.archive import BackupError
 from storage.backup.postgres import rows_to_sqlite
-from storage.backup.progress import Progress
 from storage.database import Database, database_url, is_postgres
+from storage.progress import Progress
 
 _STEPS_BETWEEN_LOOKS = 100_000
 """Of SQLite's machine; a tenth of a second or so."""

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError
 
-from app.demo.footage import numbered_frames, read_counter, write_video
+from app.demo.footage import write_video
 from app.ports import free_port
 from core.settings import get_settings
 from storage.database import Database
 from storage.segments import SegmentStore
+from tests.support.numbered import numbered_frames, read_counter
 from tests.support.processes import children
 from tests.support.recorded_day import DAY_S, SEGMENT_S, write_day
 from tests.support.recordings import write_segments

@@ -20,10 +20,10 @@ from storage.backup.archive import BackupError
 from storage.backup.backup import back_up
 from storage.backup.chain import BrokenChainError, open_earlier
 from storage.backup.encryption import PassphraseError
-from storage.backup.progress import Unit
 from storage.backup.restore import restore
 from storage.database import Database
 from storage.events import EventStore
+from storage.progress import Unit
 from tests.support.installation import START, answers, client_of, fill, settings_on
 from tests.support.processes import CAMREC, children
 from tests.support.served_api import ServedApi

@@ -9,19 +9,18 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.api.factory import create_app
 from core import keys
 from core.clock import SystemClock
 from core.settings import Settings, get_settings
 from storage.backup.archive import BackupError, read_head
 from storage.backup.backup import back_up
 from storage.backup.chain import open_earlier
-from storage.backup.progress import Unit
 from storage.backup.restore import restore
 from storage.backup.schedule import Outcome, make_due
 from storage.database import Database
+from storage.progress import Unit
 from tasks.backups import make_due_backup
-from tests.support.api_client import ApiClient
+from tests.support.installation import health_parts
 from tests.support.manual_clock import ManualClock
 
 pytestmark = pytest.mark.integration
@@ -108,20 +107,19 @@ def test_a_key_that_cannot_be_read_is_named_and_no_backup_is_made(installed: Set
 
 
 def test_health_tells_until_a_whole_one_is_made(installed: Settings, redis_client: redis.Redis) -> None:
-    def part() -> dict[str, object]:
-        return dict(ApiClient(create_app(get_settings())).get("/health").get_json()["parts"]["backup"])
-
     break_file(installed.media_dir / "bad.mp4")
     for _ in range(2):  # the second time none is due
         make_due_backup.run()
-        assert (part()["status"], part()["media_missing"], part()["count"]) == ("degraded", 1, 1)
-        assert "without 1 media files" in str(part()["message"])
+        part = health_parts(get_settings())["backup"]
+        assert (part["status"], part["media_missing"], part["count"]) == ("degraded", 1, 1)
+        assert "without 1 media files" in part["message"]
     (installed.media_dir / "bad.mp4").unlink()
     assert installed.backup_dir is not None
     for file in installed.backup_dir.iterdir():
         file.unlink()
     make_due_backup.run()
-    assert (part()["status"], part()["media_missing"]) == ("ok", 0)
+    part = health_parts(get_settings())["backup"]
+    assert (part["status"], part["media_missing"]) == ("ok", 0)
 
 
 def test_one_that_is_being_made_is_told_of(installed: Settings, redis_client: redis.Redis) -> None:
@@ -134,7 +132,7 @@ def test_one_that_is_being_made_is_told_of(installed: Settings, redis_client: re
     for since_ago_s, status in ((3600.0, "ok"), (1e6, "degraded")):
         said = {"made_at": None, "count": 0, "error": None, "since": SystemClock().now() - since_ago_s}
         redis_client.set(keys.BACKUP, json.dumps(said))
-        part = ApiClient(create_app(get_settings())).get("/health").get_json()["parts"]["backup"]
+        part = health_parts(get_settings())["backup"]
         assert part["status"] == status
 
 

@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.api.factory import create_app
 from core import keys
 from core.settings import Settings, get_settings
 from storage.backup.restore import restore
 from storage.backup.schedule import BusyError, make_due
 from storage.database import Database
-from tests.support.api_client import ApiClient
+from tests.support.installation import health_parts
 from tests.support.manual_clock import ManualClock
 from tests.support.processes import children
 from tests.support.waiting import wait_until
@@ -223,13 +222,9 @@ def test_a_worker_makes_it_and_health_tells(
     scheduled: Settings, redis_client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The task as beat sends it, with a real worker; then one that fails."""
-
-    def part() -> dict[str, object]:
-        # A client of its own each time: health is remembered for a second.
-        return dict(ApiClient(create_app(get_settings())).get("/health").get_json()["parts"]["backup"])
-
-    assert (part()["status"], part()["count"]) == ("degraded", 0)
-    assert "no backup yet" in str(part()["message"])
+    part = health_parts(get_settings())["backup"]
+    assert (part["status"], part["count"]) == ("degraded", 0)
+    assert "no backup yet" in part["message"]
     with children(tmp_path) as processes:
         processes.start("worker", "-Q", "jobs")
         wait_until(lambda: redis_client.hlen(keys.WORKERS), "the worker says that it lives", 60)
@@ -237,15 +232,17 @@ def test_a_worker_makes_it_and_health_tells(
         subprocess.run([sys.executable, "-P", "-c", beat], check=True, timeout=60)
         wait_until(lambda: redis_client.get(keys.BACKUP), "the worker made a backup", 60)
         assert len(names(scheduled)) == 1
-        assert (part()["status"], part()["count"]) == ("ok", 1)
+        part = health_parts(get_settings())["backup"]
+        assert (part["status"], part["count"]) == ("ok", 1)
         (tmp_path / "safe" / names(scheduled)[0]).unlink()
         (tmp_path / "safe").rmdir()
         redis_client.delete(keys.BACKUP)
         subprocess.run([sys.executable, "-P", "-c", beat], check=True, timeout=60)
         wait_until(lambda: redis_client.get(keys.BACKUP), "the worker told of the failure", 60)
-    assert part()["status"] == "degraded"
-    assert "CAMREC_BACKUP_DIR is not there" in str(part()["message"])
-    assert str(tmp_path) not in str(part()["message"])
+    part = health_parts(get_settings())["backup"]
+    assert part["status"] == "degraded"
+    assert "CAMREC_BACKUP_DIR is not there" in part["message"]
+    assert str(tmp_path) not in part["message"]
     monkeypatch.delenv("CAMREC_BACKUP_DIR")
     get_settings.cache_clear()
-    assert "backup" not in ApiClient(create_app(get_settings())).get("/health").get_json()["parts"]
+    assert "backup" not in health_parts(get_settings())

@@ -9,11 +9,12 @@ import av
 import numpy as np
 import pytest
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from core.errors import CamrecError
 from core.types import Picture
 from storage.clips.burn_in import burn_in
 from storage.clips.cut import Cut, Source, cut
+from tests.support.numbered import numbered_frames
 from tests.support.recordings import write_segments
 
 pytestmark = pytest.mark.integration

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import redis
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from core import keys
 from core.settings import Settings, get_settings
@@ -25,6 +25,7 @@ from storage.frames.shm_store import ShmFrameStore
 from storage.frames.store import open_frame_store
 from storage.kept_frames import KeptFrameStore
 from tests.support.capture_process import CaptureProcess
+from tests.support.numbered import numbered_frames
 from tests.support.redis_process import RedisProcess
 from tests.support.waiting import wait_until
 
@@ -173,6 +174,7 @@ def test_redis_may_die_and_come_back(
             server.start()
             status = capture.wait_for_frames(camera)
             assert status["drops"]["broker_down"] > 0
+            assert status["offered"]["plates"] > status["drops"]["broker_down"], "those before Redis went, too"
             assert status["reconnects"] == 0
             capture.wait_for(unseen, "streaming")
             wait_until(lambda: client.llen("plates") > 0, "messages", 5.0)
@@ -227,6 +229,10 @@ def test_a_missing_frame_store_is_told_and_costs_no_footage(
         blocked.unlink()
         blocked.mkdir(mode=0o700)
         wait_until(lambda: not told(capture, camera), "it heals by itself", 5.0)
+        shutil.rmtree(blocked)  # as systemd does where its user logs out
+        wait_until(lambda: list(blocked.glob("*.ring")), "the rings are made anew", 5.0)
+        capture.wait_for_frames(camera)
+        assert capture.status(camera.id)["reconnects"] == 0
         assert _requests(rtsp, NAMES[0]).count("PLAY") == 1
 
 

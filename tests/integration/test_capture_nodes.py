@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from capture.lease_book import LIFETIME_S
 from core import keys
 from core.settings import Settings, get_settings
 from tests.support.capture_nodes import CaptureNodes, StreamWatch, capture_nodes
+from tests.support.numbered import numbered_frames
 from tests.support.redis_process import RedisProcess
 from tests.support.waiting import wait_until
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.demo.footage import numbered_frames, read_counter, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from app.ports import free_port
 from capture.camera_worker import CameraWorker
@@ -26,6 +26,7 @@ from storage.camera import Camera
 from storage.frames.store import open_frame_store
 from tests.support.certificates import self_signed_certificate
 from tests.support.http_cameras import HttpCameras
+from tests.support.numbered import numbered_frames, read_counter
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

@@ -7,9 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 from core.errors import UnavailableError
 from core.settings import Settings, load_settings
 from storage.frames.shm_store import ShmFrameStore
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -48,13 +48,6 @@ def process(role: str, store: ShmFrameStore, *args: object) -> Iterator[subproce
             child.kill()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
-
-
 def newest_number(store: ShmFrameStore) -> int:
     frame = store.newest(CAMERA)
     return 0 if frame is None else int(frame.ref.captured_at)
@@ -66,7 +59,7 @@ def test_no_reader_ever_gets_a_torn_or_wrong_frame(store: ShmFrameStore) -> None
         for life in range(1, WRITER_LIVES + 1):
             first = life * 1_000_000
             with process("write", store, first):
-                wait_until(lambda: newest_number(store) >= first + FRAMES_PER_LIFE)  # noqa: B023 - called at once
+                wait_until(lambda: newest_number(store) >= first + FRAMES_PER_LIFE, "it wrote", DEADLINE_S)  # noqa: B023 - called at once
         found = Counter[str]()
         for reader in (a, b, c):
             answer, _ = reader.communicate(timeout=DEADLINE_S)
@@ -91,7 +84,7 @@ def test_a_writer_killed_in_the_middle_of_a_frame(store: ShmFrameStore) -> None:
 
 def test_one_process_at_a_time_writes_a_camera(store: ShmFrameStore) -> None:
     with process("write", store, 1):
-        wait_until(lambda: newest_number(store) > 0)
+        wait_until(lambda: newest_number(store) > 0, "it writes", DEADLINE_S)
         with pytest.raises(UnavailableError, match="Another process writes the frames of camera 1"):
             store.write(CAMERA, np.zeros((96, 320, 3), np.uint8), captured_at=1e9)
     assert store.write(CAMERA, np.zeros((96, 320, 3), np.uint8), captured_at=1e9).seq == 10**15

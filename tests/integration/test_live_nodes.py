@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from storage.camera import Recording
 from tests.support.api_client import BASE, code_of
 from tests.support.live_player import LivePlayer
 from tests.support.machines import Machines
+from tests.support.numbered import numbered_frames
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

@@ -18,7 +18,6 @@ import pytest
 from obstore.store import MemoryStore
 
 from core.clock import SystemClock
-from storage.backup.progress import Unit
 from storage.clips.manifest import verify
 from storage.clips.store import ClipStore
 from storage.events import EventStore
@@ -27,6 +26,7 @@ from storage.node_rows import adopt_node, forget_node
 from storage.objects.archive import ObjectArchive
 from storage.objects.store import ObjectStore
 from storage.open_media import open_media
+from storage.progress import Unit
 from storage.retention.passes import RetentionPass
 from storage.secrets import Secrets
 from storage.segments import SegmentStore

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from app.ports import free_port
 from core.errors import UnavailableError
 from core.settings import load_settings
 from storage import media_nodes
 from storage.media_nodes import MediaNodes
+from tests.support.processes import children
 from tests.support.redis_process import RedisProcess
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -49,3 +52,16 @@ def test_one_waits_for_a_redis_that_hangs(tmp_path: Path, monkeypatch: pytest.Mo
     assert again_s < WAIT_S / 2, "that it hangs is remembered for a while"
     if is_known:
         assert sum(waited_s > WAIT_S / 2 for waited_s, _ in answers) == 1
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_machine_of_which_no_other_hears_says_so(tmp_path: Path) -> None:
+    environ = {"CAMREC_NODE_URL": f"http://127.0.0.1:{free_port()}", "CAMREC_REDIS_URL": "redis://127.0.0.1:1/0"}
+    with children(tmp_path) as started:
+        process = started.start("media", "--host", "127.0.0.1", environ=environ)
+        wait_until(
+            lambda: "WARNING" in started.logs() and "Other machines do not hear where media are: " in started.logs(),
+            "it says so",
+            20,
+        )
+        assert process.poll() is None, started.logs()

@@ -98,6 +98,16 @@ def test_a_model_is_added_checked_and_chosen(models_dir: Path, detector: Path, p
     assert camrec("use", "falls.person", "--default").stdout == "falls.person: yolox_nano_416\n"
 
 
+@pytest.mark.usefixtures("models_dir")
+def test_what_fills_the_roles_is_shown_without_the_database_and_what_is_left_out_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CAMREC_DATABASE_URL", "postgresql+psycopg://camrec@127.0.0.1:1/camrec")
+    shown = camrec("use")
+    assert "falls.person: yolox_nano_416\n" in shown.stdout
+    assert "Models of single cameras cannot be shown. The database cannot be used now" in shown.stderr
+
+
 def test_a_text_model_is_added_with_its_alphabet_and_read(models_dir: Path, picture: Path, tmp_path: Path) -> None:
     letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
     places = np.zeros((1, 9, len(letters)), np.float32)

@@ -10,24 +10,17 @@ from typing import Any
 import pytest
 
 from inference.catalogue import load_catalogue
-from tests.support.processes import CAMREC
+from tests.support.processes import camrec
 
 pytestmark = pytest.mark.integration
 
 DEFAULT_SET = [entry.name for entry in load_catalogue().values() if entry.default]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CAMREC_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
-
-
-def camrec(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [*CAMREC, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
 
 
 def json_lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

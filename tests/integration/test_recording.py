@@ -14,7 +14,7 @@ import av
 import pytest
 import redis
 
-from app.demo.footage import numbered_frames, read_counter, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from core import keys
 from core.settings import Settings
@@ -24,6 +24,7 @@ from storage.events import EventStore
 from storage.segment_files import open_segment_paths, read_segment, whole_segment_paths
 from storage.segments import Segment, SegmentStore
 from tests.support.capture_process import CaptureProcess
+from tests.support.numbered import numbered_frames, read_counter
 from tests.support.redis_process import RedisProcess
 from tests.support.waiting import wait_until
 

@@ -14,12 +14,13 @@ import av
 import pytest
 import redis
 
-from app.demo.footage import numbered_frames, read_counter, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from core.settings import Settings
 from storage.camera import Recording
 from storage.segments import Segment, SegmentStore
 from tests.support.capture_process import CaptureProcess
+from tests.support.numbered import numbered_frames, read_counter
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

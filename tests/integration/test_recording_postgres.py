@@ -11,13 +11,14 @@ import av
 import pytest
 import redis
 
-from app.demo.footage import numbered_frames, read_counter, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from core.settings import Settings, get_settings
 from storage.camera import Recording
 from storage.segment_files import whole_segment_paths
 from storage.segments import Segment, SegmentStore
 from tests.support.capture_process import CaptureProcess
+from tests.support.numbered import numbered_frames, read_counter
 from tests.support.postgres_process import PostgresProcess
 from tests.support.waiting import wait_until
 

@@ -17,23 +17,24 @@ import redis
 from click.testing import CliRunner
 
 from app.cli import main
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from capture.recorder.track import Track
 from core.recognitions import DISK_FULL_EVENT
 from core.settings import Settings, get_settings
-from storage.backup.progress import Unit
 from storage.camera import Camera, Recording
 from storage.cameras import CameraStore
 from storage.database import Database
 from storage.events import EventStore
 from storage.node_rows import adopt_node
+from storage.progress import Unit
 from storage.recordings_check import check_recordings
 from storage.retention.locks import KeepLock, KeepLockStore
 from storage.secrets import Secrets
 from storage.segment_files import BrokenSegmentError, read_segment
 from storage.segments import Segment, SegmentStore
 from tests.support.capture_process import CaptureProcess
+from tests.support.numbered import numbered_frames
 from tests.support.stored import an_event
 from tests.support.waiting import wait_until
 from tests.unit.capture.recorder_support import Collected, film

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 from av.container import InputContainer
 
-from app.demo.footage import numbered_frames, read_counter, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import Fault, RtspServer
 from app.demo.rtsp.auth import Scheme
 from core.errors import CamrecError
 from tests.support.certificates import self_signed_certificate
+from tests.support.numbered import numbered_frames, read_counter
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

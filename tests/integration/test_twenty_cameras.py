@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from app.ports import free_port
+from tests.support.numbered import numbered_frames
 from tests.support.processes import Children, children
 from tests.support.running_system import RunningSystem, running_system
 from tests.support.waiting import wait_until

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support.processes import CAMREC
+from tests.support.processes import camrec
 from tests.support.tiny_onnx import write_constant
 
 pytestmark = [pytest.mark.integration, pytest.mark.data]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def models(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMREC_DATA", str(tmp_path / "data"))
-    done = recognise_command("models", "pull", "--from", shared_data / "models")
+    done = camrec("models", "pull", "--from", shared_data / "models")
     assert done.returncode == 0, done.stderr
 
 
-def recognise_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [*CAMREC, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
-
-
 def summaries(*paths: Path) -> list[dict[str, Any]]:
-    done = recognise_command("recognise", "violence", *paths, "--json")
+    done = camrec("recognise", "violence", *paths, "--json")
     assert done.returncode == 0, done.stderr
     return [line for line in map(json.loads, done.stdout.splitlines()) if "frames" in line]
 
@@ -57,7 +49,7 @@ def test_a_road_without_persons_never_alarms(shared_data: Path) -> None:
 
 @pytest.mark.usefixtures("models")
 def test_a_picture_is_refused(shared_data: Path) -> None:
-    done = recognise_command("recognise", "violence", next((shared_data / "people").iterdir()), "--json")
+    done = camrec("recognise", "violence", next((shared_data / "people").iterdir()), "--json")
     assert done.returncode == 1
     assert "needs a video" in json.loads(done.stdout)["error"]
 
@@ -73,9 +65,9 @@ def test_a_picture_is_refused(shared_data: Path) -> None:
 def test_any_clip_classifier_plugs_in(shared_data: Path, tmp_path: Path, shape: list[int], score: float) -> None:
     answer = np.array([[0.25, score / 2, score / 2]], np.float32)
     model = write_constant(tmp_path / "fights.onnx", shape, [answer])
-    added = recognise_command("models", "add", model, "--decoder", "clip_classes", "--labels", "calm,fight,assault")
+    added = camrec("models", "add", model, "--decoder", "clip_classes", "--labels", "calm,fight,assault")
     assert added.returncode == 0, added.stderr
-    chosen = recognise_command("models", "use", "violence.clip", "fights")
+    chosen = camrec("models", "use", "violence.clip", "fights")
     assert chosen.returncode == 0, chosen.stderr
     calm, road = summaries(
         shared_data / "fights" / "calm" / "nofi070.mp4", shared_data / "videos" / "car-detection.mp4"
@@ -87,8 +79,8 @@ def test_any_clip_classifier_plugs_in(shared_data: Path, tmp_path: Path, shape: 
 @pytest.mark.usefixtures("models")
 def test_a_classifier_that_knows_no_violence_is_refused(tmp_path: Path) -> None:
     model = write_constant(tmp_path / "sports.onnx", [1, 3, 8, 32, 32], [np.array([[0.5, 0.5]], np.float32)])
-    added = recognise_command("models", "add", model, "--decoder", "clip_classes", "--labels", "tennis,golf")
+    added = camrec("models", "add", model, "--decoder", "clip_classes", "--labels", "tennis,golf")
     assert added.returncode == 0, added.stderr
-    chosen = recognise_command("models", "use", "violence.clip", "sports")
+    chosen = camrec("models", "use", "violence.clip", "sports")
     assert chosen.returncode == 1
     assert "none of its labels (tennis, golf) is one of violence, violent, fight" in chosen.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,12 @@ def fill(settings: Settings) -> Settings:
 def client_of(settings: Settings) -> ApiClient:
     """Logged in as the administrator."""
     return ApiClient(create_app(settings)).log_in("admin", password_of("admin"))
+
+
+def health_parts(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What health says now: by an application of its own, since one remembers it for a second."""
+    found: dict[str, dict[str, Any]] = ApiClient(create_app(settings)).get("/health").get_json()["parts"]
+    return found
 
 
 def answers(settings: Settings) -> dict[str, tuple[int, bytes]]:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import av
 
-from app.demo.footage import read_counter
 from tests.support.api_client import BASE, ApiClient
+from tests.support.numbered import read_counter
 
 
 class Listed(NamedTuple):

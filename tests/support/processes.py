@@ -15,6 +15,12 @@ CAMREC = [sys.executable, "-P", "-m", "app.cli"]
 KILL = 9
 
 
+def camrec(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """``camrec ARGUMENTS``, once it has ended."""
+    command = [*CAMREC, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+
+
 class Children:
     """Starts processes and ends them all."""
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import av
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from storage.fragments import fragments_from
 from storage.segment_files import header_bytes_of
 from storage.segments import Segment
+from tests.support.numbered import numbered_frames
 from tests.support.recordings import FRAGMENTED
 
 DAY_S = 86_400

@@ -9,9 +9,10 @@ import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from app.demo.footage import numbered_frames, read_counter, write_video
+from app.demo.footage import write_video
 from storage.segment_files import header_bytes
 from storage.segments import Segment
+from tests.support.numbered import numbered_frames, read_counter
 
 FPS = 25
 GOP_S = 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,14 @@ from pydantic import ByteSize
 from sqlalchemy import text
 
 from app.api.signs_of_life import alive, as_text, clock_offsets, missing_models
+from app.supervisor import read_status
 from capture.camera_leases import nodes_of_cameras
 from core import keys
 from core.clock import iso_utc
 from core.lease_table import LeaseTable
 from core.recognitions import DISK_FULL_EVENT, EVENT_QUEUES, FRAME_QUEUES
-from storage.media_nodes import MediaNodes
 from storage.node_rows import named_nodes
+from storage.retention.room import disk_figures
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -28,7 +28,6 @@ Part = dict[str, Any]
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 
 FULL_SHARE = 0.95
-LEAST_FREE_BYTES = 500_000_000
 BACKUPS_MISSED = 1.5
 """Of the time between two backups; a big one takes a while."""
 CLOCKS_APART_S = 1.0
@@ -97,14 +96,11 @@ def event_workers(services: Services) -> Part:
 
 def supervisor(services: Services) -> Part:
     """The processes that `camrec up` runs on this machine."""
-    try:
-        said = json.loads((services.settings.run_dir / "supervisor.json").read_text())
-    except FileNotFoundError:
+    said = read_status(services.settings.run_dir)
+    if said is None:
         return {"status": OK, "message": "`camrec up` does not run here; processes are started one by one."}
-    processes = [
-        {k: process.get(k) for k in ("name", "state", "restarts", "last_exit")} for process in said["processes"]
-    ]
-    ill = [p["name"] for p in processes if p["state"] != "running"]
+    processes = [{k: process.get(k) for k in ("name", "state", "restarts", "last_exit")} for process in said]
+    ill = [process["name"] for process in said if process["state"] != "running"]
     if ill:
         return {"status": DEGRADED, "message": f"Not running: {', '.join(ill)}.", "processes": processes}
     return {"status": OK, "processes": processes}
@@ -153,12 +149,22 @@ def clocks(services: Services) -> Part:
 
 
 def disk(services: Services) -> Part:
-    """Whether there is room for pictures."""
-    free = shutil.disk_usage(services.settings.data).free
-    if free > LEAST_FREE_BYTES:
+    """Whether there is room for recordings and pictures, by the rule of those who write them."""
+    settings = services.settings
+    figures = disk_figures(settings.media_dir, settings.min_free) or disk_figures(settings.data, settings.min_free)
+    free, needed = figures["free"], figures["must_be_free"]
+    if free >= needed:
         return {"status": OK, "free_bytes": free}
-    human = ByteSize(free).human_readable(decimal=True, separator=" ")
-    return {"status": DEGRADED, "message": f"Only {human} are free in the data folder.", "free_bytes": free}
+    message = (
+        f"{_human(free)} are free for media and {_human(needed)} must be (CAMREC_MIN_FREE, or 2 % of the disk): "
+        "recording and keeping of frames stop. Free some, or keep less (CAMREC_RECORDINGS_DAYS, "
+        "/cameras/{id}/retention, /keep-locks)."
+    )
+    return {"status": DEGRADED, "message": message, "free_bytes": free}
+
+
+def _human(size_bytes: int) -> str:
+    return ByteSize(size_bytes).human_readable(decimal=True, separator=" ")
 
 
 def recording(services: Services) -> Part:
@@ -198,7 +204,7 @@ def _fault(services: Services, said: dict[str, Any]) -> str | None:
 
 def media(services: Services) -> Part | None:
     """Whether all machines that hold media serve them; None where there is but one."""
-    nodes = MediaNodes(services.settings).all()
+    nodes = services.media_nodes.all()
     unknown = sorted(named_nodes(services.database) - nodes.keys() - {services.settings.node})
     if not nodes and not unknown:
         return None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import redis
 from prometheus_client.core import Metric
@@ -13,6 +11,7 @@ from prometheus_client.core import Metric
 from app.api.metrics.families import Samples, counter, gauge
 from app.api.services import Services
 from app.api.signs_of_life import alive, as_text, clock_offsets
+from app.supervisor import read_status
 from core import keys
 from core.figures import REGISTRY
 from core.process_load import process_load
@@ -106,13 +105,10 @@ def loads(services: Services) -> Iterator[Metric]:
 
 def supervised(services: Services) -> Iterator[Metric]:
     """Processes that `camrec up` runs on this machine, if it does."""
-    try:
-        said: Any = json.loads((services.settings.run_dir / "supervisor.json").read_text())
-    except FileNotFoundError:
-        said = {"processes": []}
-    names = [(process["name"],) for process in said["processes"]]
-    restarts = [process["restarts"] for process in said["processes"]]
-    running = [float(process["state"] == "running") for process in said["processes"]]
+    processes = read_status(services.settings.run_dir) or []
+    names = [(process["name"],) for process in processes]
+    restarts = [process["restarts"] for process in processes]
+    running = [float(process["state"] == "running") for process in processes]
     yield counter(
         "camrec_process_restarts",
         "Times that `camrec up` started a process again",

@@ -39,9 +39,8 @@ class LiveElsewhere:
     files: NodeFiles
 
     @classmethod
-    def of(cls, settings: Settings, secrets: Secrets, clock: Clock) -> LiveElsewhere:
+    def of(cls, settings: Settings, secrets: Secrets, clock: Clock, nodes: MediaNodes) -> LiveElsewhere:
         """Nothing is asked yet. Its connections are its own: who watches live does not wait for who copies clips."""
-        nodes = MediaNodes(settings)
         return cls(settings.node, nodes, NodeFiles(nodes, MediaTokens(secrets, clock), settings.node))
 
     def node_of(self, client: Callable[[], redis.Redis], camera_id: int) -> MediaNode | None:

@@ -33,16 +33,16 @@ def nal_type(nal: bytes, codec: Codec) -> int:
     return (nal[0] >> 1) & 0x3F if codec == "hevc" else nal[0] & 0x1F
 
 
-def packetise(nal: bytes, codec: Codec, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> list[bytes]:
+def packetise(nal: bytes, codec: Codec) -> list[bytes]:
     """RTP payloads of one NAL unit: itself where it fits, else fragmentation units (FU-A, or FU of H.265)."""
-    if len(nal) <= max_payload_bytes:
+    if len(nal) <= MAX_PAYLOAD_BYTES:
         return [nal]
     kind = nal_type(nal, codec)
     if codec == "hevc":
         header, body = bytes([(nal[0] & 0x81) | (_H265_FU << 1), nal[1]]), nal[2:]
     else:
         header, body = bytes([(nal[0] & 0xE0) | _H264_FU_A]), nal[1:]
-    step = max_payload_bytes - len(header) - 1
+    step = MAX_PAYLOAD_BYTES - len(header) - 1
     starts = range(0, len(body), step)
     return [
         header + bytes([kind | (0x80 if at == 0 else 0) | (0x40 if at == starts[-1] else 0)]) + body[at : at + step]

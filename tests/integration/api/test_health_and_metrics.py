@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,11 +19,13 @@ from core.recognitions import EVENT_QUEUES, FRAME_QUEUES
 from core.settings import Settings, load_settings
 from storage.database import Database
 from storage.frames.store import open_frame_store
+from storage.retention import room
 from tests.support.api_client import ApiClient, code_of, password_of
 from tests.support.redis_process import RedisProcess
 from tests.support.waiting import wait_until
 
 SECRET = "s3cretW0rd"
+GB = 1_000_000_000
 
 
 def say_alive(client: redis.Redis, **others: Any) -> None:
@@ -63,6 +66,23 @@ def test_what_is_missing_degrades(anonymous: ApiClient, redis_client: redis.Redi
     assert (report["status"], ill) == ("degraded", {"capture", "workers", "event_workers", "supervisor"})
     assert "worker-frames-cpu" in report["parts"]["supervisor"]["message"]
     assert "plates" in report["parts"]["workers"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("free_gb", "status"), [pytest.param(1.9, "degraded", id="too-little"), pytest.param(2.1, "ok", id="enough")]
+)
+def test_the_disk_has_room_by_the_rule_of_recording(
+    anonymous: ApiClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, free_gb: float, status: str
+) -> None:
+    """Media on a disk of their own, of 100 GB: 2 % of it must be free, which is more than `CAMREC_MIN_FREE`."""
+    settings.media_dir.mkdir(parents=True, exist_ok=True)
+    free = {settings.data: 50 * GB, settings.media_dir: int(free_gb * GB)}
+    look = SimpleNamespace(disk_usage=lambda folder: SimpleNamespace(total=100 * GB, free=free[folder]))
+    monkeypatch.setattr(room, "shutil", look)
+    part = anonymous.get("/health").get_json()["parts"]["disk"]
+    assert (part["status"], part["free_bytes"]) == (status, free[settings.media_dir])
+    said = ("1.9 GB are free", "2.0 GB must be", "CAMREC_MIN_FREE") if status == "degraded" else ()
+    assert [words for words in said if words not in part["message"]] == []
 
 
 @pytest.mark.parametrize("stranger", [keys.CAPTURE_NODES, keys.WORKERS])

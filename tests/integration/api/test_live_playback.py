@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
 from core.settings import Settings
 from storage.camera import RECORDING_MODES, Recording
@@ -18,6 +18,7 @@ from storage.database import Database
 from tests.support.api_client import ApiClient, code_of
 from tests.support.capture_process import CaptureProcess
 from tests.support.live_player import LivePlayer, ends_at
+from tests.support.numbered import numbered_frames
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

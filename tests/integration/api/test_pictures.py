@@ -36,11 +36,6 @@ def frames(settings: Settings) -> Iterator[FrameStore]:
     store.close()
 
 
-@pytest.fixture
-def camera_id(operator: ApiClient) -> int:
-    return int(operator.post("/cameras", {"name": "gate", "url": "rtsp://192.0.2.1/"}).get_json()["id"])
-
-
 def noise(width: int = 320, height: int = 240) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from app.demo.footage import numbered_frames, read_counter
 from core.clock import iso_utc
 from core.settings import Settings
 from storage.database import Database
@@ -20,6 +19,7 @@ from storage.recordings_check import Fault, check_recordings
 from storage.segments import Segment, SegmentStore
 from tests.support.api_client import ApiClient, code_of
 from tests.support.installation import START
+from tests.support.numbered import numbered_frames, read_counter
 from tests.support.recordings import numbers_in, write_segments
 from tests.support.stored import an_event
 

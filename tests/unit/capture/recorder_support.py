@@ -11,8 +11,9 @@ from typing import Any
 import av
 from av.packet import Packet
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from capture.recorder.arrival import Arrival, Connection
+from tests.support.numbered import numbered_frames
 
 AT_S = 1_795_500_000.0
 

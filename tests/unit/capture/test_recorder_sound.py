@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from av.audio.stream import AudioStream
 
-from app.demo.footage import numbered_frames
 from capture.recorder.arrival import Arrival, Connection
 from capture.recorder.track import Track
+from tests.support.numbered import numbered_frames
 from tests.unit.capture.recorder_support import AT_S, Collected
 
 

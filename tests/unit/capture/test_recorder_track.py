@@ -8,11 +8,11 @@ from pathlib import Path
 import av
 import pytest
 
-from app.demo.footage import read_counter
 from capture.recorder.arrival import Arrival
 from capture.recorder.track import Track
 from storage.segment_files import open_segment_paths
 from storage.segments import Segment
+from tests.support.numbered import read_counter
 from tests.unit.capture.recorder_support import AT_S, Collected, Film, film
 
 WRAP = 1 << 33

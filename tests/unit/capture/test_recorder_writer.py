@@ -10,11 +10,11 @@ from pathlib import Path
 import av
 import pytest
 
-from app.demo.footage import read_counter
 from capture.disk_guard import DiskGuard
 from capture.drops import Drops
 from capture.recorder import writer as writer_module
 from capture.recorder.writer import Writer
+from tests.support.numbered import read_counter
 from tests.unit.capture.recorder_support import Collected, Film, film
 
 CAMERA = 7

@@ -10,10 +10,11 @@ import av
 import numpy as np
 import pytest
 
-from app.demo.footage import numbered_frames, write_video
+from app.demo.footage import write_video
 from app.demo.rtsp.clip import Clip
 from app.demo.rtsp.rtp import nal_type
 from core.errors import CamrecError
+from tests.support.numbered import numbered_frames
 
 FPS = 10
 FRAMES = 20

@@ -8,8 +8,9 @@ import av
 import cv2
 import pytest
 
-from app.demo.footage import numbered_frames, read_counter, write_video
+from app.demo.footage import write_video
 from core.errors import CamrecError
+from tests.support.numbered import numbered_frames, read_counter
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])

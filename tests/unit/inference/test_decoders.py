@@ -99,7 +99,7 @@ class TestDbText:
         text_map = np.zeros((100, 200), np.float32)
         text_map[40:60, 50:150] = 0.9
 
-        (box,) = db_text.decode(text_map, growth=1.6)
+        (box,) = db_text.decode(text_map)
 
         # 99 x 19 between the centres of the outermost pixels; area / perimeter * 1.6 = 12.75 on every side.
         grown = 99 * 19 * 1.6 / (2 * (99 + 19))

@@ -35,7 +35,7 @@ def detector(folder: Path, decoder: str) -> PersonDetector:
     columns[0, 5:, :2] = np.tile([7.0, 9.0, 0.8], points // 3)[:, None]
     path = write_constant(folder / "persons.onnx", [1, 3, 128, 128], [columns])
     session = open_session(path, gpu=None, threads=1)
-    found = Detector(session, entry("persons", decoder, 128), least_score=0.1, most_overlap=0.5, labels=())
+    found = Detector(session, entry("persons", decoder, 128), least_score=0.1, labels=())
     return PersonDetector(found)
 
 

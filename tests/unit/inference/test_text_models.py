@@ -19,7 +19,7 @@ from inference.looking import look
 from inference.own_models import add_own
 from inference.proposal import propose
 from inference.questions import Answers, UnansweredError
-from inference.recognisers.plates import PLATE_DETECTOR, build_plate_recogniser
+from inference.recognisers.plates import build_plate_recogniser
 from inference.roles import role_of
 from inference.session import ModelError, open_session
 from inference.text.model import TextModel
@@ -189,7 +189,7 @@ def test_a_real_recogniser_of_ones_own_reads_plates(tmp_path: Path, shared_data:
     assert len(entry.labels) == len(labels) + 1
     add_own(tmp_path, source, entry)
     store.choose(role_of("plates.text"), "mine")
-    shutil.copy(shared_data / "models" / f"{PLATE_DETECTOR}.onnx", tmp_path)
+    shutil.copy(shared_data / "models" / f"{role_of('plates.detector').default}.onnx", tmp_path)
     recogniser = build_plate_recogniser(store, None, 1)
     assert recogniser.model.endswith("+mine")
     right = 0

@@ -64,19 +64,15 @@ def test_finds_what_a_full_sort_of_what_counts_finds(where: Where) -> None:
     assert index.groups(where) == {e.group for e in entries if counts(e, where)}
 
 
-@given(st.lists(st.tuples(st.sampled_from(["add", "remove", "old"]), st.integers(0, 30)), max_size=80))
+@given(st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 30)), max_size=80))
 def test_holds_what_a_plain_dict_would(steps: list[tuple[str, int]]) -> None:
     rng, index, plain = np.random.default_rng(3), ExactIndex(DIMENSIONS), dict[str, Entry]()
     for step, number in steps:
         if step == "add":
             plain[f"s{number}"] = entry(number, unit(rng))
             index.add(plain[f"s{number}"])
-        elif step == "remove":
-            assert index.remove([f"s{number}"]) == (plain.pop(f"s{number}", None) is not None)
         else:
-            old = {key for key, one in plain.items() if one.ended_at < number}
-            assert index.remove_before(number) == len(old)
-            plain = {key: one for key, one in plain.items() if key not in old}
+            assert index.remove([f"s{number}"]) == (plain.pop(f"s{number}", None) is not None)
     assert index.keys == plain.keys()
     query = unit(rng)
     found = {hit.key: hit.similarity for hit in index.search(query, 100)}

@@ -8,7 +8,6 @@ from typing import Any
 import av
 import pytest
 
-from app.demo.footage import read_counter
 from core.errors import UnavailableError
 from storage.clips.cut import Cut, Gap, NothingRecordedError, Part, Source, cut
 from storage.clips.manifest import (
@@ -21,6 +20,7 @@ from storage.clips.manifest import (
     verify,
 )
 from storage.secrets import Secrets
+from tests.support.numbered import read_counter
 from tests.support.recordings import FPS, write_segments
 
 START = 1_795_521_600.0

@@ -28,13 +28,13 @@ class Fake:
 class Folder:
     """Stands for the models folder: what is in it, and what building from it gives."""
 
-    def __init__(self, content: str | CamrecError) -> None:
+    def __init__(self, content: str | Exception) -> None:
         self.content = content
         self.built = 0
 
     def build(self) -> Fake:
         self.built += 1
-        if isinstance(self.content, CamrecError):
+        if isinstance(self.content, Exception):
             raise self.content
         return Fake(self.content)
 
@@ -91,9 +91,22 @@ def test_the_old_model_stays_where_the_new_one_fails(caplog: pytest.LogCaptureFi
     assert "falls goes on with old: new.onnx cannot be loaded" in caplog.text
 
 
-def test_a_state_that_cannot_be_told_is_a_state(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_of_no_kind_of_ours_costs_only_its_model(caplog: pytest.LogCaptureFixture) -> None:
+    in_use = Folder(OSError("cannot be read")).in_use()
+    assert in_use.missing == "OSError while models were loaded: the worker's log says more."
+    assert "cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(CamrecError("selection.yaml names an unknown role"), id="a broken file"),
+        pytest.param(PermissionError("selection.yaml"), id="an unreadable file"),
+    ],
+)
+def test_a_state_that_cannot_be_told_is_a_state(error: Exception) -> None:
     def state() -> str:
-        raise CamrecError("selection.yaml names an unknown role")
+        raise error
 
     folder = Folder(MISSING)
     in_use = RecogniserInUse("falls", folder.build, state)
