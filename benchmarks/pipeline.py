@@ -194,7 +194,7 @@ def measure(subject: Subject, size: int, rounds: int, seconds: float) -> dict[st
             "CAMREC_DATA": folder, "CAMREC_FRAME_DIR": frames, "CAMREC_LOG_LEVEL": "WARNING",
             "CAMREC_MAX_BATCH": str(size), "CAMREC_INSTANCES": str(instances),
             # The last of many full batches is as good as the first: this is not about age.
-            "CAMREC_MAX_QUEUE": "1024", "CAMREC_DEADLINE_S": "30",
+            "CAMREC_DEADLINE_S": "30",
         }  # fmt: skip
         get_settings.cache_clear()
         store = models_of(subject, all_models, get_settings().models_dir)

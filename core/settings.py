@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     )
     max_batch: int = Field(8, ge=1, le=256, description="most frames in one batch")
     max_delay_ms: float = Field(0.0, ge=0, le=1000, description="longest wait for a batch to fill")
-    max_queue: int = Field(64, ge=1, description="most frames that wait for a batch in one worker")
+    max_queue: int = Field(1000, ge=1, description="most cameras whose frames wait for a batch in one worker")
     deadline_s: float = Field(2.0, gt=0, le=60, description="age at which a frame is no longer worth recognising")
     instances: int | None = Field(
         None, ge=1, le=64, description="batches run at once; unset: one for each CPU core, 2 on a GPU"

@@ -18,6 +18,7 @@ from core.recognitions import EVENT_QUEUES, FRAME_QUEUES, JOB_QUEUES
 from core.settings import get_settings
 from storage.frames.store import FrameStoreName
 from tasks import frames, presence, shards
+from tasks.frame_service import instances
 
 log = logging.getLogger(__name__)
 
@@ -89,8 +90,8 @@ def choose_class(options: dict[str, Any] | None = None, conf: Any = None, **_: o
     conf.broker_transport_options = {**SOCKET_OPTIONS, **worker_class.transport_options}
     if worker_class.name == FRAMES:
         # Two full batches for each instance keep it busy; one message held back for each thread is enough.
-        instances = frames.instances(settings)
-        conf.worker_concurrency = conf.worker_concurrency or min(64, 2 * settings.max_batch * instances)
+        running = instances(settings)
+        conf.worker_concurrency = conf.worker_concurrency or min(64, 2 * settings.max_batch * running)
         conf.worker_prefetch_multiplier = 1
     elif worker_class.name == EVENTS:
         # One thread: the observations of a camera are judged in order.

@@ -16,7 +16,7 @@ from core.tracing import Tracing
 from storage.database import Database
 from storage.frames.store import open_frame_store
 from storage.model_choices import ModelChoices
-from tasks.frames import FrameService
+from tasks.frame_service import FrameService
 
 pytestmark = [pytest.mark.integration, pytest.mark.data]
 

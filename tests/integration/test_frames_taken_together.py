@@ -17,7 +17,7 @@ from storage.frames.folder import RingFolder
 from storage.frames.shm_store import ShmFrameStore
 from storage.frames.tokens import Tokens
 from storage.model_choices import ModelChoices
-from tasks.frames import FrameService
+from tasks.frame_service import FrameService
 
 pytestmark = pytest.mark.integration
 

@@ -20,7 +20,7 @@ from storage.database import Database
 from storage.frames.store import open_frame_store
 from storage.model_choices import ModelChoices
 from tasks.device_guard import MOST_FAILURES
-from tasks.frames import FrameService
+from tasks.frame_service import FrameService
 
 pytestmark = pytest.mark.integration
 
@@ -61,8 +61,8 @@ def test_a_worker_whose_gpu_hangs_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended: list[bool] = []
-    monkeypatch.setattr("tasks.frames.build_recogniser", lambda *_, **__: recogniser)
-    monkeypatch.setattr("tasks.frames.RESULT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("tasks.frame_service.build_recogniser", lambda *_, **__: recogniser)
+    monkeypatch.setattr("tasks.frame_service.RESULT_TIMEOUT_S", 0.05)
     monkeypatch.setattr("tasks.device_guard._end_worker", lambda: ended.append(True))
     database, store = Database(settings), open_frame_store(settings)
     database.migrate()
