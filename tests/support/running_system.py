@@ -85,7 +85,7 @@ class RunningSystem:
         family = psutil.Process(self._process.pid).children(recursive=True)
         self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(15)
-        _, left = psutil.wait_procs(family, timeout=1)
+        _, left = psutil.wait_procs(family, timeout=5)  # some are collected by process 1, when it comes to that
         return code, left
 
 

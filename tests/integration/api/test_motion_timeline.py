@@ -14,6 +14,7 @@ import redis
 
 from app.demo.footage import write_video
 from app.demo.rtsp import RtspServer
+from capture.motion_gate import MOVING_LOOK_INTERVAL_S
 from capture.motion_log import INTERVAL_S
 from core.settings import Settings
 from core.types import Picture
@@ -85,12 +86,12 @@ def test_motion_on_the_time_line(settings: Settings, redis_client: redis.Redis, 
         assert begun[0] - streaming_since > 1.0, "a new view is not taken for motion"
 
         # It has ended, and somebody still looks.
-        watched_until_s = begun[0] + MOVING_S + SETTLING_S + 1
+        watched_until_s = begun[0] + MOVING_S + SETTLING_S + MOVING_LOOK_INTERVAL_S + 1
         wait_until(first(gated.id, "motion_watched", lambda _, end: end > watched_until_s), "stillness", 20.0)
         found = timeline(gated.id)
         ((start, end),) = map(_seconds, found["motion"])
         assert start == begun[0]
-        assert MOVING_S - 1 <= end - start <= MOVING_S + SETTLING_S
+        assert MOVING_S - 1 <= end - start <= MOVING_S + SETTLING_S + MOVING_LOOK_INTERVAL_S
         assert found["step_s"] < 1
 
         other = timeline(not_gated.id)
