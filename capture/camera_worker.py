@@ -203,7 +203,7 @@ class CameraWorker:
             self._recorder.disconnected(connection)
 
     def _play(self, stream: Stream, connection: Connection | None) -> None:
-        decoder = Decoder(stream.video, self._hardware)
+        decoder = Decoder(stream.video, None if stream.is_still else self._hardware)
         stream_clock = StreamClock(paced=stream.is_paced)
         self.figures.codec = stream.video.codec_context.name
         video_index = stream.video.index

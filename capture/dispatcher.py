@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -21,8 +20,6 @@ log = logging.getLogger(__name__)
 
 CAMERAS_PER_MESSAGE = 8
 """Tokens in one message: a message costs more than the frames that it names."""
-GATHER_S = 0.02
-"""From the first frame on, in which others join it: waking up for each of them costs more than telling of it."""
 RETRY_S = 1.0
 """After a failure Redis is left alone for so long: frames come faster than it can time out."""
 
@@ -93,8 +90,6 @@ class Dispatcher:
                 self._changed.wait_for(lambda: self._stopped or self._pending)
                 if self._stopped:
                     return
-            time.sleep(GATHER_S)
-            with self._changed:
                 pending, self._pending = self._pending, {}
             for kind, cameras in pending.items():
                 self.dispatch(RECOGNITIONS[kind], list(cameras))
@@ -116,8 +111,9 @@ class Dispatcher:
                     del unsent[camera_id]
         except Exception as error:  # noqa: BLE001  # the thread serves all cameras, and every frame is counted
             self._break(error)
-            self._withdraw(recognition, [c for c in granted if c in unsent])
             self._drop(unsent)
+            # Where the answer to the offer was lost, tokens may be set for which nobody was told.
+            self._withdraw(recognition, [c for c in granted or camera_ids if c in unsent])
         else:
             self._mend()
 
@@ -143,8 +139,8 @@ class Dispatcher:
         try:
             for camera_id in camera_ids:
                 self._tokens.withdraw(recognition, camera_id)
-        except _BROKER_ERRORS:
-            return  # Redis is gone, and the tokens expire
+        except Exception:  # noqa: BLE001  # whatever it is: the tokens expire, and the thread serves all cameras
+            return
 
     def _break(self, error: Exception) -> None:
         self._broken_until_s = self._clock.monotonic() + RETRY_S

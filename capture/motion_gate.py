@@ -14,7 +14,7 @@ LOOK_INTERVAL_S = 0.25
 """Between two looks; more would cost and tell nothing more."""
 MOVING_LOOK_INTERVAL_S = 1.0
 """After a look that saw motion: the gate is open for some time anyway, and the machine has most to do then."""
-OCCUPIED_S = 60.0
+OCCUPIED_S = 30.0
 """Somebody who was seen is there for so long, though nothing moves and some frames in between showed nothing."""
 SHOW_FPS = 1.0
 """Frames that are stored although nobody recognises them, so that live pictures and snapshots go on."""

@@ -168,6 +168,9 @@ class CaptureNode:
                 wait_s = self._backoffs.setdefault(number, Backoff()).wait_s(None, now_s - shard.started_s)
                 what = f"has hung for {shard.silence_s:.0f} s" if hangs else f"ended with {shard.exit_code}"
                 log.error("Shard %d %s; restart in %.1f s", number, what, wait_s)
+                if hangs and self._hardware is not None:
+                    self._hardware = None
+                    log.warning("Shards that start from now on decode by software: the GPU's driver may hang")
                 self._shards.pop(number).join(0)
                 self._restarts_s[number] = now_s + wait_s
                 self._restarts += 1

@@ -21,6 +21,8 @@ class Complaint:
         """``what`` begins the line, e.g. "The status of cameras cannot be written"."""
         self._log, self._what, self._monotonic = log, what, monotonic
         self._said: tuple[type[BaseException], str] | None = None
+        self._types: set[type[BaseException]] = set()
+        """Of all that was said since it was last well: two that take turns are said once each."""
         self._said_s = 0.0
 
     @property
@@ -31,10 +33,11 @@ class Complaint:
     def failed(self, error: BaseException) -> None:
         """Say so, unless that was said already; with a traceback where nobody expects such an error."""
         now_s, said = self._monotonic(), (type(error), str(error))
-        is_new = self._said is None or said[0] is not self._said[0]
+        is_new = type(error) not in self._types
         if not is_new and (said == self._said or now_s - self._said_s < REPEAT_S):
             return
         self._said, self._said_s = said, now_s
+        self._types.add(type(error))
         expected = isinstance(error, (CamrecError, OSError, redis.RedisError))
         self._log.warning("%s: %s", self._what, error, exc_info=None if expected else error)
 
@@ -43,3 +46,4 @@ class Complaint:
         if self._said is not None:
             self._log.info("%s: over", self._what)
         self._said = None
+        self._types.clear()

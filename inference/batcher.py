@@ -7,6 +7,7 @@ enters a batch, so that waiting makes no item old.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -101,6 +102,7 @@ class Batcher(Generic[K, T, R]):
         self._waiting: deque[_Entry[K, R]] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._idle = 0
         # Daemons: a model that hangs must not keep the process from ending.
         self._threads = [
             threading.Thread(target=self._work, name=f"batcher-{number}", daemon=True) for number in range(instances)
@@ -151,16 +153,24 @@ class Batcher(Generic[K, T, R]):
     def _wait(self) -> bool:
         """Wait until a batch should leave; False when there will be none any more."""
         with self._changed:
-            while not self._waiting:
-                if self._closed:
-                    return False
-                self._changed.wait()
-            while self._waiting and len(self._waiting) < self._max_batch and not self._closed:
-                left_s = self._waiting[0].submitted_at + self._max_delay_s - self._clock.monotonic()
-                if left_s <= 0:
-                    break
-                self._changed.wait(left_s)
-            return True
+            self._idle += 1
+            try:
+                return self._is_due()
+            finally:
+                self._idle -= 1
+
+    def _is_due(self) -> bool:
+        """With the lock: wait until a batch should leave; False when there will be none any more."""
+        while not self._waiting:
+            if self._closed:
+                return False
+            self._changed.wait()
+        while self._waiting and len(self._waiting) < self._max_batch and not self._closed:
+            left_s = self._waiting[0].submitted_at + self._max_delay_s - self._clock.monotonic()
+            if left_s <= 0:
+                break
+            self._changed.wait(left_s)
+        return True
 
     def _collect(self) -> list[_Taken[T, R]]:
         """Take items until the batch is full or nothing waits; what is not worth a slot takes none."""
@@ -174,8 +184,13 @@ class Batcher(Generic[K, T, R]):
         return batch
 
     def _pop(self, most: int) -> list[_Entry[K, R]]:
+        """Keys that wait: this thread's share, where others are idle. On a CPU a large batch is no faster than two."""
         with self._changed:
-            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            share = math.ceil(len(self._waiting) / (1 + self._idle))
+            taken = [self._waiting.popleft() for _ in range(min(most, share))]
+            if self._waiting:
+                self._changed.notify()
+            return taken
 
     def _take_all(self, entries: list[_Entry[K, R]]) -> list[_Taken[T, R]]:
         if not entries:

@@ -52,8 +52,8 @@ def settled() -> MotionGate:
 @pytest.mark.parametrize("seen_at", [pytest.param(None, id="not known"), pytest.param(10.0, id="a while ago")])
 def test_while_nothing_moves_a_few_pass(settled: MotionGate, kind: str, seen_at: float | None) -> None:
     seen = None if seen_at is None else {kind: seen_at}
-    assert run(settled, 20, 60, kind, moves=False, seen_at=seen) == pytest.approx(
-        40 * RECOGNITIONS[kind].still_fps, abs=1
+    assert run(settled, 20, 40, kind, moves=False, seen_at=seen) == pytest.approx(
+        20 * RECOGNITIONS[kind].still_fps, abs=1
     )
 
 
@@ -67,7 +67,7 @@ def test_where_nobody_is_only_one_in_five_seconds_passes(settled: MotionGate, ki
 
 def test_who_lies_still_is_watched_again_from_the_first_sight_on(settled: MotionGate) -> None:
     run(settled, 20, 100, "falls", moves=False, seen_at={})
-    assert run(settled, 100, 140, "falls", moves=False, seen_at={"falls": 100.0}) == pytest.approx(80, abs=1)
+    assert run(settled, 100, 130, "falls", moves=False, seen_at={"falls": 100.0}) == pytest.approx(60, abs=1)
 
 
 @pytest.mark.parametrize("kind", list(RECOGNITIONS))

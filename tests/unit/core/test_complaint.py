@@ -18,6 +18,9 @@ AWAY = UnavailableError("Redis is away.")
         pytest.param([(0, AWAY), (1, AWAY), (900, AWAY)], ["away"], id="the same for ever"),
         pytest.param([(0, OSError("after 1 s")), (1, OSError("after 2 s"))], ["after 1 s"], id="a text with a number"),
         pytest.param([(0, AWAY), (1, OSError("full"))], ["away", "full"], id="another failure"),
+        pytest.param(
+            [(0, AWAY), (1, OSError("full")), (2, AWAY), (3, OSError("full"))], ["away", "full"], id="two in turn"
+        ),
         pytest.param([(0, OSError("a")), (REPEAT_S, OSError("b"))], ["a", "b"], id="another text, a while later"),
         pytest.param([(0, AWAY), (1, None), (2, AWAY)], ["away", "over", "away"], id="over, and again"),
         pytest.param([(0, None), (1, None)], [], id="well all the time"),
