@@ -91,7 +91,7 @@ def _load_or_create(path: Path, given: bytes | None) -> bytes:
     if given is not None and key != given:
         raise CamrecError(
             f"CAMREC_SECRET_KEY is another key than that in {path}: all machines of an installation have the same. "
-            "Remove the file if the setting is right."
+            "Set it to the content of that file; remove the file only where nothing was encrypted with it."
         )
     return key
 

@@ -96,10 +96,20 @@ class RetentionPass:
         if missing_bytes(self._settings.media_dir, self._settings.min_free):
             self._media.forget_fetched(now - FETCHED_IN_NEED_S)
         missing = missing_bytes(self._settings.media_dir, self._settings.min_free)
-        if missing:
-            # Where files cannot be deleted (the disk is read-only now), dropping the rows of ever more makes no room.
+        if missing and not self._lets_go():
+            # Dropping the rows of ever more files would make no room.
             missing -= noted_bytes(self._database, self._media, self._node, missing)
         self._climb(LADDER, list(retention.by_priority()), missing, for_room=True)
+
+    def _lets_go(self) -> bool:
+        """Whether the disk lets files be made and deleted: it may be read-only since an error."""
+        probe = self._settings.media_dir / ".room"
+        try:
+            probe.touch()
+            probe.unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
 
     def _total_bytes(self, media_class: MediaClass, scope: CameraScope) -> int:
         return self._shelves[media_class].total_bytes(self._database, scope, on_disk=True)

@@ -151,13 +151,14 @@ def clocks(services: Services) -> Part:
 def disk(services: Services) -> Part:
     """Whether there is room for recordings and pictures, by the rule of those who write them."""
     settings = services.settings
-    figures = disk_figures(settings.media_dir, settings.min_free) or disk_figures(settings.data, settings.min_free)
+    found = [disk_figures(folder, settings.min_free) for folder in (settings.media_dir, settings.data)]
+    figures = min(filter(None, found), key=lambda disk: disk["free"] - disk["must_be_free"])
     free, needed = figures["free"], figures["must_be_free"]
     if free >= needed:
         return {"status": OK, "free_bytes": free}
     message = (
-        f"{_human(free)} are free for media and {_human(needed)} must be (CAMREC_MIN_FREE, or 2 % of the disk): "
-        "recording and keeping of frames stop. Free some, or keep less (CAMREC_RECORDINGS_DAYS, "
+        f"{_human(free)} are free for media or the database and {_human(needed)} must be (CAMREC_MIN_FREE, or 2 % "
+        "of the disk): recording and keeping of frames stop. Free some, or keep less (CAMREC_RECORDINGS_DAYS, "
         "/cameras/{id}/retention, /keep-locks)."
     )
     return {"status": DEGRADED, "message": message, "free_bytes": free}
