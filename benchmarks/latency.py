@@ -41,6 +41,7 @@ from inference.recognisers import build_recogniser
 from storage.database import Database
 from storage.frames.store import open_frame_store
 from storage.frames.tokens import Tokens
+from tasks.frame_service import instances
 
 FALLS = RECOGNITIONS["falls"]
 SHARES = (0.5, 0.7, 0.9, 1.5)
@@ -162,7 +163,8 @@ def main() -> None:
         try:
             while not feeder.client.hlen(keys.WORKERS):
                 time.sleep(0.2)
-            capacity = capacity_per_s(lambda fps: feeder.run(fps, arguments.seconds)["served_per_s"], 3 * 2 / batch_s)
+            guess = 3 * instances(get_settings()) / batch_s
+            capacity = capacity_per_s(lambda fps: feeder.run(fps, arguments.seconds)["served_per_s"], guess)
             runs = {f"{share:.0%}": feeder.run(share * capacity, arguments.seconds) for share in SHARES}
         finally:
             feeder.stop()

@@ -109,7 +109,7 @@ LINES = (
         lambda f: max(f["playlist"]["p95_ms"], *f["playlist"]["first_ms"]), 200.0,
     ),
     Line(
-        "soak of half an hour: processes that grow", "hundred",
+        "soak of half an hour: processes that grow", "soak",
         lambda f: sum(not one["flat"] for one in f["growth"].values()), 0, why=growing,
     ),
     Line("cameras held ÷ the usual way, all moving", "baseline", lambda f: f["times_more_all_moving"], 1, most=False),

@@ -15,14 +15,15 @@ from benchmarks import recognisers
 from benchmarks.lines import LINES, Line
 from benchmarks.plots import plot_baseline, plot_capture, plot_fanout, plot_latency, plot_reached, plot_soak
 from benchmarks.report import RESULTS, ROOT
+from benchmarks.sizes import FLAT_MB_PER_HOUR, FLAT_SHARE_PER_HOUR
 
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
 HEAD = """# Performance
 
 Written by `python -m benchmarks.performance` from what `make bench-all` left in `benchmarks/results/`: `make bench`
-(speed, three quarters of an hour) and `make bench-hundred` (a hundred cameras, half an hour). Ratios are taken within
-one run; the machine shares its host with others, so absolute times vary by a fifth.
+(speed, three quarters of an hour), `make bench-hundred` (a hundred cameras) and `make bench-soak` (the same, longer).
+Ratios are taken within one run; the machine shares its host with others, so absolute times vary by a fifth.
 **A plus behind a commit**: the tree had changes that were not committed yet.
 
 """
@@ -47,7 +48,7 @@ With motion in all of them at once, more than two cores can do, every camera get
 {all_moving}
 
 ## Soak
-Does anything grow in that half hour?
+The same hundred cameras for half an hour (`make bench-soak`): does anything grow?
 
 {soak}
 
@@ -145,26 +146,28 @@ def _listed(figures: dict[str, Any]) -> str:
 
 def soak_text(figures: dict[str, Any]) -> str:
     """Growth in the last two thirds of the run, by process."""
-    head = ("process", "MB of its own", "MB an hour", "threads ±", "descriptors ±", "flat")
+    head = ("process", "MB of its own", "MB an hour", "threads ±", "descriptors ±", "flat", "gallery, MB an hour")
     rows = [
         (
             name, one.get("mb", "-"), one.get("mb_per_hour", "-"), one.get("threads_spread", "-"),
-            one.get("descriptors_spread", "-"), "yes" if one["flat"] else "**no**",
+            one.get("descriptors_spread", "-"), "yes" if one["flat"] else "**no**", one.get("gallery_mb_per_hour", "-"),
         )
         for name, one in figures["growth"].items()
     ]  # fmt: skip
     reached = figures["reached_to_asked_while_moving"]["least"]
     last_s = figures["sizes"]["at_s"][-1]
-    return (
-        f"{figures['minutes']} minutes; least reached ÷ asked {reached}; growth from minute {last_s / 180:.0f} on:\n\n"
-        + table(head, rows)
+    flat = (
+        f"Flat: no more than {FLAT_MB_PER_HOUR:g} MB or {FLAT_SHARE_PER_HOUR:.0%} an hour, the larger of both, besides "
+        "what the gallery may take (last column)"
     )
+    since = f"{figures['minutes']} minutes; least reached ÷ asked {reached}; growth from minute {last_s / 180:.0f} on."
+    return f"{since} {flat}:\n\n{table(head, rows)}"
 
 
 def baseline_text(figures: dict[str, Any]) -> str:
     """Cameras held by each."""
     commit = figures["camrec_a_third_moving_commit"]
-    a_third = f"camrec, a third with motion (`hundred` of commit {commit}, no more were tried)"
+    a_third = f"camrec, a third with motion, asked while it moves (`hundred` of commit {commit}, no more were tried)"
     return table(
         ("", "cameras held", "times the usual way"),
         (
@@ -237,7 +240,7 @@ def recognisers_text(figures: dict[str, Any]) -> str:
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "hundred": ("hundred", hundred_text),
     "all_moving": ("hundred_all_moving", hundred_text),
-    "soak": ("hundred", soak_text),
+    "soak": ("soak", soak_text),
     "baseline": ("baseline", baseline_text),
     "fanout": ("fanout", fanout_text),
     "capture": ("capture_modes", capture_text),
@@ -260,7 +263,8 @@ PLOTS: dict[str, tuple[str, Callable[[dict[str, Any], Path], None]]] = {
 
 def section(place: str, report: dict[str, Any]) -> str:
     """What the page shows there; its plot is drawn."""
-    text = SECTIONS[place][1](report["figures"])
+    source = f"`{report['benchmark']}`, commit {report['commit']}, {report['measured_at'][:16]}"
+    text = f"({source})\n\n{SECTIONS[place][1](report['figures'])}"
     if place not in PLOTS:
         return text
     title, plot = PLOTS[place]

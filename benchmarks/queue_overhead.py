@@ -41,7 +41,7 @@ PICTURES = 16
 PLATES = RECOGNITIONS["plates"]
 
 _SEES_NOTHING = """
-from tasks import frames
+from unittest import mock
 
 class SeesNothing:
     model = "nothing"
@@ -49,7 +49,7 @@ class SeesNothing:
     def warm_up(self): pass
     def recognise(self, pictures): return [() for _ in pictures]
 
-frames.build_recogniser = lambda *args, **options: SeesNothing()
+mock.patch("tasks.frame_service.build_recogniser", lambda *args, **options: SeesNothing()).start()
 from app.cli import main
 main()
 """

@@ -28,7 +28,7 @@ def write_report(name: str, figures: dict[str, Any]) -> Path:
     report = {
         "benchmark": name,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": STARTED_AT,
         "machine": machine(),
         "figures": figures,
     }
@@ -84,3 +84,7 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+STARTED_AT = _commit()
+"""What is measured: commits that are made meanwhile are not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -10,6 +11,8 @@ import time
 import cv2
 import redis
 
+OPENING = "rtsp_transport;tcp|fpsprobesize;0"
+"""In its favour: OpenCV opens one stream at a time, and this halves the time that it takes."""
 FRAME_LIFETIME_S = 10
 MOST_QUEUED = 1000
 
@@ -59,6 +62,7 @@ def write(client: redis.Redis, number: int, count: int, sent_at: float, jpeg: by
 
 def main() -> None:
     """Watch all of them."""
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = OPENING
     url, frames_per_call, cameras = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     client = redis.Redis.from_url(url)
     for number, camera in enumerate(cameras):
