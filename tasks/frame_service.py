@@ -197,9 +197,9 @@ class FrameService:
             if any(d.score >= self.recognition.evidence_score for d in detections):
                 self._evidence.keep(camera_id, frame.ref.seq, frame.jpeg or encode_jpeg(frame.pixels))
             observation = Observation(frame.ref, self.recognition.kind, detections, model)
-            self._log.append(observation, app)
-            if detections:
+            if detections:  # before: what fails after the observation is out would count it as dropped, too
                 self._seen.note(camera_id, frame.ref.captured_at)
+            self._log.append(observation, app)
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("camera %d: observation not published: %s", camera_id, error)
             self._count_drop(camera_id, "broker_down")
