@@ -12,6 +12,7 @@ from kombu.exceptions import KombuError
 
 from capture.drops import Drops
 from core.clock import Clock, SystemClock
+from core.complaint import Complaint
 from core.errors import UnavailableError
 from core.recognitions import RECOGNITIONS, Recognition
 from storage.frames.tokens import Offer, Tokens
@@ -50,7 +51,7 @@ class Dispatcher:
         self._offered: dict[int, Counter[str]] = {}
         self._stopped = False
         self._broken_until_s = 0.0
-        self._is_broken = False
+        self._complaint = Complaint(log, "Frames are not recognised until Redis takes them", expected=_BROKER_ERRORS)
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self) -> None:
@@ -110,12 +111,13 @@ class Dispatcher:
                 for camera_id in batch:
                     del unsent[camera_id]
         except Exception as error:  # noqa: BLE001  # the thread serves all cameras, and every frame is counted
-            self._break(error)
+            self._broken_until_s = self._clock.monotonic() + RETRY_S
+            self._complaint.failed(error)
             self._drop(unsent)
             # Where the answer to the offer was lost, tokens may be set for which nobody was told.
             self._withdraw(recognition, [c for c in granted or camera_ids if c in unsent])
         else:
-            self._mend()
+            self._complaint.well()
 
     def _granted(self, recognition: Recognition, camera_ids: Sequence[int]) -> list[int]:
         if self._tokens is None:
@@ -141,15 +143,3 @@ class Dispatcher:
                 self._tokens.withdraw(recognition, camera_id)
         except Exception:  # noqa: BLE001  # whatever it is: the tokens expire, and the thread serves all cameras
             return
-
-    def _break(self, error: Exception) -> None:
-        self._broken_until_s = self._clock.monotonic() + RETRY_S
-        if not self._is_broken:
-            self._is_broken = True
-            unexpected = not isinstance(error, _BROKER_ERRORS)
-            log.warning("Frames are not recognised until Redis takes them: %s", error, exc_info=unexpected)
-
-    def _mend(self) -> None:
-        if self._is_broken:
-            self._is_broken = False
-            log.info("Redis takes frames again: they are recognised")

@@ -10,6 +10,8 @@ import redis
 
 from core.errors import CamrecError
 
+EXPECTED = (CamrecError, OSError, redis.RedisError)
+"""What is out of reach now."""
 REPEAT_S = 60.0
 """After which a failure whose text has changed is said anew; one of another type is at once."""
 
@@ -17,9 +19,16 @@ REPEAT_S = 60.0
 class Complaint:
     """About one thing that one thread does repeatedly."""
 
-    def __init__(self, log: logging.Logger, what: str, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """``what`` begins the line, e.g. "The status of cameras cannot be written"."""
-        self._log, self._what, self._monotonic = log, what, monotonic
+    def __init__(
+        self,
+        log: logging.Logger,
+        what: str,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        expected: tuple[type[BaseException], ...] = EXPECTED,
+    ) -> None:
+        """``what`` begins the line, e.g. "The status of cameras cannot be written"; ``expected`` have no traceback."""
+        self._log, self._what, self._monotonic, self._expected = log, what, monotonic, expected
         self._said: tuple[type[BaseException], str] | None = None
         self._types: set[type[BaseException]] = set()
         """Of all that was said since it was last well: two that take turns are said once each."""
@@ -38,8 +47,8 @@ class Complaint:
             return
         self._said, self._said_s = said, now_s
         self._types.add(type(error))
-        expected = isinstance(error, (CamrecError, OSError, redis.RedisError))
-        self._log.warning("%s: %s", self._what, error, exc_info=None if expected else error)
+        is_expected = isinstance(error, self._expected)
+        self._log.warning("%s: %s", self._what, error, exc_info=None if is_expected else error)
 
     def well(self) -> None:
         """It went as it should."""
