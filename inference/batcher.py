@@ -177,10 +177,6 @@ class Batcher(Generic[K, T, R]):
         batch: list[_Taken[T, R]] = []
         while entries := self._pop(self._max_batch - len(batch)):
             batch += self._take_all([entry for entry in entries if entry.future.set_running_or_notify_cancel()])
-        with self._changed:
-            if self._waiting:
-                # What is left may have come with wake-ups that went to this thread: pass one on.
-                self._changed.notify()
         return batch
 
     def _pop(self, most: int) -> list[_Entry[K, R]]:
@@ -189,6 +185,7 @@ class Batcher(Generic[K, T, R]):
             share = math.ceil(len(self._waiting) / (1 + self._idle))
             taken = [self._waiting.popleft() for _ in range(min(most, share))]
             if self._waiting:
+                # What is left may have come with wake-ups that went to this thread: pass one on.
                 self._changed.notify()
             return taken
 
