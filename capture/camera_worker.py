@@ -7,7 +7,7 @@ import random
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from av.codec.hwaccel import HWAccel
 from av.packet import Packet
@@ -24,6 +24,7 @@ from capture.reasons import Reason
 from capture.recorder.arrival import Connection
 from capture.recorder.camera_recorder import CameraRecorder
 from capture.sampler import Sampler
+from capture.sinks import FrameSink, FrameWriter, MotionSink
 from capture.stream import Stream, StreamError
 from capture.stream_clock import StreamClock
 from core.clock import Clock, SystemClock
@@ -36,31 +37,6 @@ log = logging.getLogger(__name__)
 
 NO_PICTURE_TIMEOUT_S = 30.0
 """A stream whose packets give no picture for so long is opened anew."""
-
-
-class FrameWriter(Protocol):
-    """The part of the frame store that cameras need."""
-
-    def write(self, camera_id: int, pixels: Picture, captured_at: float) -> FrameRef:
-        """Make this the camera's newest frame.
-
-        Raises:
-            UnavailableError: there is no room, or no store.
-        """
-
-
-class FrameSink(Protocol):
-    """Where sampled frames go. Nothing here may block."""
-
-    def offer(self, consumer: str, ref: FrameRef, pixels: Picture) -> None:
-        """This frame, already in the frame store, is one that the consumer asked for."""
-
-
-class MotionSink(Protocol):
-    """Hears what the motion gate sees. Nothing here may block."""
-
-    def note(self, camera_id: int, at_s: float, *, moves: bool) -> None:
-        """Somebody looked at that time, in seconds since the epoch, and something moved or did not."""
 
 
 class CameraWorker:
