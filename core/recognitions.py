@@ -100,11 +100,7 @@ RECOGNITIONS: dict[str, Recognition] = {
 }
 
 
-def events_queue(camera_id: int) -> str:
-    """The queue on which the observations of this camera are judged."""
-    return f"events.{camera_id % EVENT_SHARDS}"
-
-
 FRAME_QUEUES = tuple(r.queue for r in RECOGNITIONS.values())
 EVENT_QUEUES = tuple(f"events.{shard}" for shard in range(EVENT_SHARDS))
+"""Of each shard of cameras: a camera's observations are judged in shard ``camera_id % EVENT_SHARDS``."""
 JOB_QUEUES = (JOBS_QUEUE,)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 
 import redis
-from kombu.exceptions import OperationalError
 
 from core import keys
 from core.clock import SystemClock
@@ -17,7 +17,7 @@ from core.errors import CamrecError, UnavailableError
 from core.recognitions import Recognition
 from core.settings import Settings
 from core.tracing import Tracing
-from core.types import Clip, Detection, Observation, Picture
+from core.types import Clip, Observation, Picture
 from inference.batcher import Batcher, QueueFullError
 from inference.catalogue import ModelStore
 from inference.gpu import DeviceError, gpu_of
@@ -31,7 +31,7 @@ from tasks.application import app
 from tasks.camera_recognisers import CameraRecognisers
 from tasks.device_guard import DeviceGuard
 from tasks.frame_way import FrameWay
-from tasks.observations import ObservationLog, ShardFullError
+from tasks.observations import ObservationLog
 from tasks.recogniser_in_use import RecogniserInUse
 from tasks.samples import Sample, Seen, in_frame
 from tasks.seen import SeenNotes
@@ -98,28 +98,32 @@ class FrameService:
 
     def recognise(self, camera_ids: Sequence[int]) -> None:
         """Recognise the newest frame of each camera and publish what was seen."""
-        futures: list[tuple[int, Future[Seen | None]]] = []
+        futures: deque[tuple[int, Future[Seen | None]]] = deque()
         for camera_id in camera_ids:
             try:
                 futures.append((camera_id, self._batcher.submit(camera_id)))
             except QueueFullError:
                 self._tokens.withdraw(self.recognition, camera_id)
                 self._count_drop(camera_id, "worker_busy")
-        for camera_id, future in futures:
-            try:
-                seen = future.result(timeout=RESULT_TIMEOUT_S)
-            except Exception as error:  # noqa: BLE001  # one camera's failure must not cost the others their frames
-                if not future.done() and self._gpu is not None:
-                    self._guard.failed(DeviceError(f"GPU {self._gpu} gave nothing back for {RESULT_TIMEOUT_S:g} s."))
-                self._fail([camera_id], error)
-                continue
-            if seen is not None:
-                self._publish(*seen)
+        while futures:
+            seen = [self._seen_of(*futures.popleft())]
+            while futures and futures[0][1].done():  # of the same batch: they go out together
+                seen.append(self._seen_of(*futures.popleft()))
+            self._publish([one for one in seen if one is not None])
 
     def expired(self, camera_ids: Sequence[int]) -> None:
         """The message of these cameras waited for longer than their tokens live."""
         for camera_id in camera_ids:
             self._count_drop(camera_id, "expired")
+
+    def _seen_of(self, camera_id: int, future: Future[Seen | None]) -> Seen | None:
+        try:
+            return future.result(timeout=RESULT_TIMEOUT_S)
+        except Exception as error:  # noqa: BLE001  # one camera's failure must not cost the others their frames
+            if not future.done() and self._gpu is not None:
+                self._guard.failed(DeviceError(f"GPU {self._gpu} gave nothing back for {RESULT_TIMEOUT_S:g} s."))
+            self._fail([camera_id], error)
+            return None
 
     def _take(self, camera_ids: Sequence[int]) -> list[Sample | None]:
         started_at = self._clock.now()
@@ -191,25 +195,40 @@ class FrameService:
             log.error("camera %d: frame not recognised: %s: %s", camera_id, type(error).__name__, error)
             self._count_drop(camera_id, "failed")
 
-    def _publish(self, sample: Sample, detections: tuple[Detection, ...], model: str) -> None:
-        frame, camera_id, started_at = sample.frame, sample.frame.ref.camera_id, self._clock.now()
+    def _publish(self, seen: Sequence[Seen]) -> None:
+        started_at = self._clock.now()
+        kind, seen = self.recognition.kind, [one for one in seen if self._keep_evidence(one)]
+        if not seen:
+            return
         try:
-            if any(d.score >= self.recognition.evidence_score for d in detections):
-                self._evidence.keep(camera_id, frame.ref.seq, frame.jpeg or encode_jpeg(frame.pixels))
-            observation = Observation(frame.ref, self.recognition.kind, detections, model)
-            if detections:  # before: what fails after the observation is out would count it as dropped, too
-                self._seen.note(camera_id, frame.ref.captured_at)
-            self._log.append(observation, app)
-        except (OperationalError, redis.RedisError, OSError) as error:
-            log.warning("camera %d: observation not published: %s", camera_id, error)
-            self._count_drop(camera_id, "broker_down")
-        except ShardFullError:
-            self._count_drop(camera_id, "events_queue_full")
-        except CamrecError as error:
-            log.warning("camera %d: %s", camera_id, error)
-            self._count_drop(camera_id, "no_evidence_room")
-        else:
-            self._way.published(sample, started_at, len(detections))
+            for sample, detections, _ in seen:
+                if detections:  # before: what fails after the observation is out would count it as dropped, too
+                    self._seen.note(sample.frame.ref.camera_id, sample.frame.ref.captured_at)
+            added = self._log.append([Observation(s.frame.ref, kind, found, model) for s, found, model in seen], app)
+        except (redis.RedisError, OSError) as error:
+            log.warning("%d observations of %s not published: %s", len(seen), kind, error)
+            for sample, _, _ in seen:
+                self._count_drop(sample.frame.ref.camera_id, "broker_down")
+            return
+        for (sample, detections, _), is_added in zip(seen, added, strict=True):
+            if is_added:
+                self._way.published(sample, started_at, len(detections))
+            else:
+                self._count_drop(sample.frame.ref.camera_id, "events_queue_full")
+
+    def _keep_evidence(self, seen: Seen) -> bool:
+        """Whether there is room for the picture that an event would show; True where none is needed."""
+        sample, detections, _ = seen
+        frame = sample.frame
+        if not any(d.score >= self.recognition.evidence_score for d in detections):
+            return True
+        try:
+            self._evidence.keep(frame.ref.camera_id, frame.ref.seq, frame.jpeg or encode_jpeg(frame.pixels))
+        except (CamrecError, OSError) as error:
+            log.warning("camera %d: %s", frame.ref.camera_id, error)
+            self._count_drop(frame.ref.camera_id, "no_evidence_room")
+            return False
+        return True
 
     def _count_drop(self, camera_id: int, cause: str) -> None:
         try:

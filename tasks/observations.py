@@ -7,14 +7,17 @@ checkpoint that covers them is saved, so no killed worker and no lost message co
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from core import keys
-from core.recognitions import EVENT_SHARDS, events_queue
+from core.recognitions import EVENT_QUEUES, EVENT_SHARDS
 from core.types import Observation
 
 JUDGE_TASK = "judge.observations"
@@ -25,15 +28,19 @@ MAX_WAITING = 50_000
 TOKEN_LIFETIME_S = 5.0
 
 _APPEND = """
-if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return -1 end
-redis.call('XADD', KEYS[1], '*', 'observation', ARGV[2])
-if redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[3]) then return 1 end
-return 0
+local answers = {}
+for i = 1, #ARGV - 2 do
+  if redis.call('XLEN', KEYS[2 * i - 1]) >= tonumber(ARGV[1]) then
+    answers[i] = -1
+  else
+    redis.call('XADD', KEYS[2 * i - 1], '*', 'observation', ARGV[i + 2])
+    answers[i] = redis.call('SET', KEYS[2 * i], '1', 'NX', 'PX', ARGV[2]) and 1 or 0
+  end
+end
+return answers
 """
 
-
-class ShardFullError(Exception):
-    """As many observations wait as may."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +63,32 @@ class ObservationLog:
         self._client = client
         self._append = client.register_script(_APPEND)
 
-    def append(self, observation: Observation, app: Celery) -> None:
-        """Add an observation, and wake the worker that holds its shard unless a message does so already.
+    def append(self, observations: Sequence[Observation], app: Celery) -> list[bool]:
+        """Add observations, in one round trip, and wake the workers that hold their shards unless a message does.
+
+        Returns:
+            For each whether it was added; not, where as many as may wait in its shard.
 
         Raises:
-            ShardFullError: it was not added.
-            redis.RedisError, kombu.exceptions.OperationalError: Redis cannot be reached. Where only the message
-                failed, the observation is in and will be judged.
+            redis.RedisError: Redis cannot be reached; none is known to be added.
         """
-        camera_id = observation.frame.camera_id
-        shard = camera_id % EVENT_SHARDS
-        outcome = self._append(
-            keys=[keys.observations(shard), keys.token("events", shard)],
-            args=[MAX_WAITING, json.dumps(observation.as_json()), int(TOKEN_LIFETIME_S * 1000)],
+        shards = [observation.frame.camera_id % EVENT_SHARDS for observation in observations]
+        answers = self._append(
+            keys=[key for shard in shards for key in (keys.observations(shard), keys.token("events", shard))],
+            args=[MAX_WAITING, int(TOKEN_LIFETIME_S * 1000), *(json.dumps(o.as_json()) for o in observations)],
         )
-        if outcome == -1:
-            raise ShardFullError(f"{MAX_WAITING} observations wait in shard {shard}")
-        if outcome == 1:
-            app.send_task(JUDGE_TASK, args=(shard,), queue=events_queue(camera_id), retry=False)
+        for shard, answer in zip(shards, answers, strict=True):
+            if answer == 1:
+                self._wake(shard, app)
+        return [answer != -1 for answer in answers]
+
+    @staticmethod
+    def _wake(shard: int, app: Celery) -> None:
+        try:
+            app.send_task(JUDGE_TASK, args=(shard,), queue=EVENT_QUEUES[shard], retry=False)
+        except (OperationalError, redis.RedisError, OSError) as error:
+            # They are in: the first observation after the token's lifetime has them judged.
+            log.warning("the worker of event shard %d was not told of observations: %s", shard, error)
 
     def clear_token(self, shard: int) -> None:
         """From here on a new observation sends a new message."""

@@ -16,7 +16,7 @@ from core.clock import SystemClock
 from core.complaint import Complaint
 from core.errors import CamrecError, UnavailableError
 from core.lease import Lease
-from core.recognitions import events_queue
+from core.recognitions import EVENT_QUEUES
 from core.redis_client import connect_redis
 from core.settings import Settings
 from core.tracing import Tracing
@@ -107,7 +107,7 @@ class ShardKeeper:
         self._consumer = consumer
         self._consuming.clear()
         for shard in self._shards:
-            consumer.cancel_task_queue(events_queue(shard))
+            consumer.cancel_task_queue(EVENT_QUEUES[shard])
 
     def judge(self, shard: int) -> None:
         """Judge what waits in a shard. What cannot be judged now stays, and is tried again every second."""
@@ -174,11 +174,11 @@ class ShardKeeper:
         if gained := held - self._consuming:
             self._consuming |= gained
             for shard in gained:
-                consumer.call_soon(consumer.add_task_queue, events_queue(shard))
+                consumer.call_soon(consumer.add_task_queue, EVENT_QUEUES[shard])
         if lost := self._consuming - held:
             self._consuming -= lost
             for shard in lost:
-                consumer.call_soon(consumer.cancel_task_queue, events_queue(shard))
+                consumer.call_soon(consumer.cancel_task_queue, EVENT_QUEUES[shard])
 
     def _tick(self) -> None:
         """Judge what a lost message, a lost lease or a failure left waiting, and let time pass."""

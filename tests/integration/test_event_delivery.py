@@ -49,7 +49,7 @@ from tasks.observations import ObservationLog
 
 log = ObservationLog(connect_redis(get_settings()))
 for line in sys.stdin:
-    log.append(Observation.from_json(json.loads(line)), app)
+    log.append([Observation.from_json(json.loads(line))], app)
 """
 
 _KILLED_AT_CHECKPOINT = """
