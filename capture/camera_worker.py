@@ -212,8 +212,11 @@ class CameraWorker:
             self.sampler.set_rates(rates)
 
     def _decode(self, decoder: Decoder, packet: Packet[VideoStream], at_s: float) -> list[VideoFrame]:
-        if not self.sampler.wants(packet.is_keyframe, at_s):
+        looks_at_s = self._gate.looks_at_s if self.camera.motion_gate else float("inf")
+        if not self.sampler.wants(packet.is_keyframe, at_s, looks_at_s):
             return []
+        if self.sampler.has_rested:
+            decoder.begin_anew()
         try:
             if not self.sampler.key_frames_only:
                 return decoder.decode(packet)

@@ -88,6 +88,12 @@ class Decoder:
         finally:
             self._context.flush_buffers()
 
+    def begin_anew(self) -> None:
+        """The next packet is a key frame, and what it does not build on was left out."""
+        for context in (self._context, self._by_hardware):
+            if context is not None:
+                context.flush_buffers()
+
     def _hardware_context(self) -> VideoCodecContext | None:
         if self._hardware is not None and self._by_hardware is None:
             try:

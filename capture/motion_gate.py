@@ -12,8 +12,9 @@ HOLD_S = 5.0
 """The gate stays open so long after the last motion: who stops for a moment is still followed."""
 LOOK_INTERVAL_S = 0.25
 """Between two looks; more would cost and tell nothing more."""
-MOVING_LOOK_INTERVAL_S = 1.0
-"""After a look that saw motion: the gate is open for some time anyway, and the machine has most to do then."""
+MOVING_LOOK_INTERVAL_S = 0.9
+"""After a look that saw motion: the gate is open for some time anyway, and the machine has most to do then. Looks fall
+in step with frames that are taken once a second, and the decoder can rest from the last one to the next key frame."""
 OCCUPIED_S = 30.0
 """Somebody who was seen is there for so long, though nothing moves and some frames in between showed nothing."""
 SHOW_FPS = 1.0
@@ -33,6 +34,11 @@ class MotionGate:
         self._interval_s = LOOK_INTERVAL_S
         self._still: dict[str, Pacer] = {}
         self._show = Pacer(SHOW_FPS)
+
+    @property
+    def looks_at_s(self) -> float:
+        """From when on the next look is due."""
+        return self._looked_s + self._interval_s
 
     def wants(self, at_s: float) -> bool:
         """Whether to look at the decoded frame of that time: the last look is old enough."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
-from statistics import median
+
+from capture.gops import Gops
 
 IDLE_FPS = 0.2
 """Rate at which a camera of which nothing is asked still shows what it sees."""
 KEY_RATE_TOLERANCE = 1.05
 """Key frames that come a little more seldom than asked are still those that are meant."""
-_GOPS_REMEMBERED = 8
-_SAME_FRAME_S = 0.001
+_EARLY = 0.1
+"""Of an interval: so much earlier than due the frames after a key frame may be taken, for the sake of the next one."""
+_LEAST_REST_S = 0.3
+"""Less is not worth a decoder that begins anew."""
+_LATE_S = 0.5
+"""So much later than expected a key frame may come by the network's jitter."""
 
 
 class Pacer:
@@ -40,6 +43,17 @@ class Pacer:
         """The next frame is one to take, and the rate counts from it."""
         self._due_s = None
 
+    def align(self, at_s: float) -> None:
+        """The frames to take are that of this time, unless one before it is near, and those each an interval later."""
+        is_taken = at_s >= self.next_s - self._interval_s / 4
+        # A little early, so that the next one to align with is not too late for its own turn.
+        self._due_s = at_s + self._interval_s * ((0.5 if is_taken else 1.5) - _EARLY)
+
+    @property
+    def next_s(self) -> float:
+        """From when on the next frame is one to take."""
+        return float("-inf") if self._due_s is None else self._due_s - self._interval_s / 2
+
     def _is_near(self, at_s: float) -> bool:
         """False after a gap in the stream, and where its clock was set back."""
         assert self._due_s is not None  # noqa: S101 - for mypy
@@ -50,8 +64,9 @@ class Sampler:
     """Decides for one stream; its consumers ask for frames at rates of their own.
 
     The stream is sampled at the highest rate asked, and each consumer gets its share of these frames. Where that rate
-    is no higher than the rate of key frames, only key frames are decoded, and only those that are taken; otherwise all
-    packets are, since each picture needs the ones before it. The mode changes at key frames only.
+    is no higher than the rate of key frames, only key frames are decoded, and only those that are taken. Otherwise all
+    packets are, since each picture needs the ones before it, up to the last picture of a group that is wanted: from
+    there to the next key frame the decoder rests. The mode changes at key frames only.
     """
 
     def __init__(self, rates: Mapping[str, float]) -> None:
@@ -59,7 +74,11 @@ class Sampler:
         self.key_frames_only = False
         self._waits_for_key = True
         self._needs_all = False
-        self._key_times_s: deque[float] = deque(maxlen=_GOPS_REMEMBERED + 1)
+        self._gops = Gops()
+        self._rests, self._may_rest = False, True
+        self.has_rested = False
+        """The packet that `wants` was asked for last is a key frame, and those before it were not decoded."""
+        self._resumed_s: float | None = None
         self.set_rates(rates)
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
@@ -73,28 +92,28 @@ class Sampler:
     @property
     def gop_s(self) -> float | None:
         """Measured seconds from one key frame to the next; None before two were seen."""
-        # The median: the first key frame of RTSP has no timestamp, and some cameras stretch the GOP now and then.
-        return median(b - a for a, b in pairwise(self._key_times_s)) if len(self._key_times_s) > 1 else None
+        return self._gops.length_s
 
-    def wants(self, is_key: bool, at_s: float) -> bool:
+    def wants(self, is_key: bool, at_s: float, looks_at_s: float = float("inf")) -> bool:
         """Whether to decode this packet.
 
         Args:
             is_key: it is a key frame.
             at_s: its time on the stream's clock.
+            looks_at_s: from when on somebody looks at decoded frames besides.
         """
+        self.has_rested = is_key and self._rests
         if is_key:
-            self._note_key(at_s)
-            gop_s = self.gop_s
-            suffices = gop_s is not None and self.fps * gop_s <= KEY_RATE_TOLERANCE
-            self.key_frames_only = suffices and not self._needs_all
-            self._waits_for_key = False
+            self._begin_gop(at_s)
         if self.key_frames_only:
             return is_key and self._stream.take(at_s)
-        return not self._waits_for_key
+        if not is_key and not self._rests:
+            self._rests = self._may_rest and self._is_done(at_s, looks_at_s)
+        return not self._waits_for_key and not self._rests
 
     def take(self, at_s: float) -> bool:
         """Whether the decoded frame of that time is one to take."""
+        self._check_key_was_shown(at_s)
         return self.key_frames_only or self._stream.take(at_s)
 
     def take_at_once(self, at_s: float, consumers: Iterable[str]) -> None:
@@ -111,22 +130,54 @@ class Sampler:
 
     def corrupt(self) -> None:
         """A packet or frame was damaged: what follows builds on it, up to the next key frame."""
+        if self._resumed_s is not None:  # perhaps it was not damaged, but built on what was not decoded
+            self.key_frame_failed()
         self._waits_for_key = True
 
     def key_frame_failed(self) -> None:
-        """A key frame alone gave no picture: the camera spreads its refresh over several frames."""
-        self._needs_all = True
+        """A key frame gave no picture without those before it: the camera spreads its refresh over several frames."""
+        self._needs_all, self._may_rest = True, False
 
     def restart(self) -> None:
         """A new connection: it begins with a key frame, and the GOP is measured anew."""
         self._waits_for_key = True
         self.key_frames_only = False
         self._needs_all = False
-        self._key_times_s.clear()
+        self._rests, self._may_rest, self._resumed_s = False, True, None
+        self._gops.clear()
 
-    def _note_key(self, at_s: float) -> None:
-        times_s = self._key_times_s
-        if times_s and at_s < times_s[-1]:
-            times_s.clear()
-        if not times_s or at_s - times_s[-1] > _SAME_FRAME_S:  # a key frame of several slices comes as several packets
-            times_s.append(at_s)
+    def _begin_gop(self, at_s: float) -> None:
+        expected_s = self._gops.next_key_s
+        if self._rests and expected_s is not None and at_s > expected_s + _LATE_S:
+            self._may_rest = False  # a camera that stretches a group of pictures: frames that were due are lost, once
+        self._gops.note_key(at_s)
+        gop_s = self._gops.length_s
+        suffices = gop_s is not None and self.fps * gop_s <= KEY_RATE_TOLERANCE
+        self.key_frames_only = suffices and not self._needs_all
+        self._waits_for_key = False
+        self._resumed_s = at_s if self._rests else None
+        self._rests = False
+        if not self.key_frames_only and self._can_align():
+            self._stream.align(at_s)
+
+    def _can_align(self) -> bool:
+        """Each group of pictures holds as many frames to take as every other, and after the last one a rest."""
+        gop_s = self._gops.length_s
+        if not self._may_rest or gop_s is None or self._gops.next_key_s is None or 1 / self.fps < _LEAST_REST_S:
+            return False
+        frames = self.fps * gop_s
+        return abs(frames - round(frames)) <= (KEY_RATE_TOLERANCE - 1) * frames
+
+    def _is_done(self, at_s: float, looks_at_s: float) -> bool:
+        """Whether nobody wants a picture before the next key frame."""
+        next_key_s = self._gops.next_key_s
+        if next_key_s is None or next_key_s - at_s < _LEAST_REST_S:
+            return False
+        return self._stream.next_s >= next_key_s - 1.5 * _EARLY / self.fps and looks_at_s >= next_key_s
+
+    def _check_key_was_shown(self, at_s: float) -> None:
+        """After a rest, the first frame must be the key frame: one that is spread over several shows later ones."""
+        if self._resumed_s is not None:
+            if at_s - self._resumed_s > _LEAST_REST_S:
+                self.key_frame_failed()
+            self._resumed_s = None

@@ -20,8 +20,8 @@ from storage.camera import Camera, CameraRecognition
 FPS = 15
 SECONDS = 15
 START_S = 1_795_500_000.0
-CROSSES_S = (10.6, 11.4)
-"""Frames that are due come at 9.5, 10.5 and 11.5 s."""
+CROSSES_S = (10.05, 10.85)
+"""Frames that are due come at 10.0 and 10.9 s: by then the worker knows when key frames come."""
 RATES = {"plates": 1.0, KEEP: 0.5}
 
 
@@ -42,6 +42,7 @@ class Observer:
         self.frames: dict[str, list[tuple[float, bool]]] = {"plates": [], KEEP: []}
         """Consumer → seconds after the start, and whether somebody is in the picture."""
         self.looks: list[tuple[float, bool]] = []
+        self.decoded = 0
 
     def write(self, camera_id: int, pixels: Picture, captured_at: float) -> FrameRef:
         height, width, _ = pixels.shape
@@ -77,6 +78,7 @@ def watch(clip: Path, *, motion_gate: bool = True) -> Observer:
                 continue
             for frame in worker._decode(decoder, packet, START_S + float(packet.pts * packet.time_base)):
                 worker._sample(decoder, frame, START_S + frame.time)
+    observer.decoded = worker.figures.decoded
     return observer
 
 
@@ -88,7 +90,9 @@ def test_who_crosses_between_two_frames_is_handed_on_at_once(clip: Path) -> None
 
 def test_the_rate_goes_on_from_that_frame(clip: Path) -> None:
     times = [at_s for at_s, _ in watch(clip).frames["plates"] if at_s > CROSSES_S[0]]
-    assert np.diff(times) == pytest.approx([0.53, 1.0, 1.0, 1.0], abs=0.04)
+    assert np.diff(times) == pytest.approx([0.53, 1.0, 1.27, 1.0, 1.0], abs=0.04), (
+        "in step with key frames from 12 s on"
+    )
 
 
 def test_kept_frames_come_as_ever(clip: Path) -> None:
@@ -106,4 +110,13 @@ def test_every_decoded_frame_may_be_looked_at(clip: Path) -> None:
 def test_without_the_gate_nobody_looks(clip: Path) -> None:
     observer = watch(clip, motion_gate=False)
     assert observer.looks == []
-    assert [is_there for _, is_there in observer.frames["plates"]] == [False] * (SECONDS + 1)
+    assert len(observer.frames["plates"]) == pytest.approx(SECONDS, abs=2)
+    assert not any(is_there for _, is_there in observer.frames["plates"])
+
+
+def test_what_nobody_wants_before_the_next_key_frame_is_not_decoded(clip: Path) -> None:
+    observer = watch(clip, motion_gate=False)
+    assert observer.decoded == pytest.approx((8 + 7 * 0.55) * FPS, abs=4), "all until key frames are known, then half"
+    assert [at_s for at_s, _ in observer.frames["plates"]][-6:] == pytest.approx(
+        [10.0, 10.93, 12.0, 12.93, 14.0, 14.93], abs=0.01
+    ), "at each key frame, and a second later"

@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capture.sampler import IDLE_FPS, Pacer, Sampler
@@ -65,12 +65,14 @@ def test_pacer_survives_a_jump_of_the_clock(asked_fps: float, jump_s: float) -> 
     assert sum(after) == pytest.approx(asked_fps * 5.0, abs=2.5)
 
 
-def run(sampler: Sampler, *, fps: float, gop_s: float, duration_s: float) -> tuple[int, Counter[str]]:
+def run(
+    sampler: Sampler, *, fps: float, gop_s: float, duration_s: float, from_s: float = 0.0
+) -> tuple[int, Counter[str]]:
     """Packets that were decoded, and frames that each consumer got."""
     decoded = 0
     got: Counter[str] = Counter()
     gop = round(fps * gop_s)
-    for number, at_s in enumerate(regular(fps, duration_s)):
+    for number, at_s in enumerate(from_s + at_s for at_s in regular(fps, duration_s)):
         if sampler.wants(number % gop == 0, at_s):
             decoded += 1
             if sampler.take(at_s):
@@ -179,3 +181,91 @@ def test_camera_whose_key_frames_do_not_stand_alone_is_decoded_whole() -> None:
     sampler.key_frame_failed()
     sampler.wants(True, START_S + 10.0)
     assert sampler.wants(False, START_S + 10.1)
+
+
+@pytest.mark.parametrize(
+    ("gop_s", "asked", "share"),
+    [
+        pytest.param(2.0, {"reid": 1.0}, 0.5, id="two of two seconds"),
+        pytest.param(4.0, {"reid": 1.0, "keep": 0.5}, 0.75, id="four of four seconds"),
+        pytest.param(2.0, {"reid": 0.6}, 0.47, id="1.2 frames of a group"),
+        pytest.param(2.0, {"falls": 8.0}, 1.0, id="no rest that is worth it"),
+    ],
+)
+def test_the_decoder_rests_after_the_last_frame_that_is_wanted(
+    gop_s: float, asked: dict[str, float], share: float
+) -> None:
+    sampler = Sampler(asked)
+    run(sampler, fps=15.0, gop_s=gop_s, duration_s=40.0)
+    decoded, got = run(sampler, fps=15.0, gop_s=gop_s, duration_s=120.0, from_s=40.0)
+    assert decoded / (120 * 15) == pytest.approx(share, abs=0.1)
+    assert got["sampled"] == pytest.approx(120 * max(asked.values()), abs=2)
+
+
+@settings(max_examples=40)
+@given(st.integers(2, 5), st.sampled_from([0.5, 1.0, 2.0]), st.floats(0.0, 0.02), st.integers(0, 2**32))
+def test_frames_in_step_with_key_frames_stay_even(frames: int, fps: float, jitter_s: float, seed: int) -> None:
+    rng, sampler, gop_s = random.Random(seed), Sampler({"reid": fps}), frames / fps
+    times_s = [at_s + rng.uniform(-jitter_s, jitter_s) for at_s in regular(15.0, 20 * gop_s)]
+    taken_s = [
+        at_s
+        for number, at_s in enumerate(times_s)
+        if sampler.wants(number % round(15 * gop_s) == 0, at_s) and sampler.take(at_s)
+    ]
+    gaps = [(b - a) * fps for a, b in pairwise(taken_s)]
+    assert len(taken_s) == pytest.approx(20 * frames, abs=2)
+    assert max(gaps) <= 1.5 + fps / 15
+    assert min(gaps[1:]) >= 0.75 - fps / 15  # the first frame is the one from which a rate counts
+
+
+def test_nobody_rests_while_somebody_looks() -> None:
+    sampler, decoded = Sampler({"reid": 1.0}), 0
+    for number, at_s in enumerate(regular(15.0, 40.0)):
+        decoded += sampler.wants(number % 30 == 0, at_s, looks_at_s=at_s + 0.25)
+        sampler.take(at_s)
+    assert decoded == 40 * 15
+
+
+@pytest.fixture
+def resting() -> Sampler:
+    sampler = Sampler({"reid": 1.0})
+    run(sampler, fps=15.0, gop_s=2.0, duration_s=20.0)
+    assert not sampler.wants(False, START_S + 19.99)
+    return sampler
+
+
+def rests(sampler: Sampler, from_s: float) -> bool:
+    decoded, _ = run(sampler, fps=15.0, gop_s=2.0, duration_s=30.0, from_s=from_s)
+    return decoded < 0.9 * 30 * 15
+
+
+def test_a_camera_that_stretches_a_group_is_decoded_whole_from_then_on(resting: Sampler) -> None:
+    assert not rests(resting, 23.0)
+
+
+def test_a_little_jitter_of_a_key_frame_changes_nothing(resting: Sampler) -> None:
+    assert rests(resting, 20.05)
+
+
+@pytest.mark.parametrize("broken", ["damaged", "shows a later picture first"])
+def test_a_key_frame_that_builds_on_what_was_left_out_ends_all_rests(resting: Sampler, broken: str) -> None:
+    assert resting.wants(True, START_S + 20.0)
+    assert resting.has_rested
+    if broken == "damaged":
+        resting.corrupt()
+    else:
+        resting.take(START_S + 21.0)
+    assert not rests(resting, 22.0)
+
+
+def test_after_a_key_frame_that_stood_alone_damage_is_damage(resting: Sampler) -> None:
+    resting.wants(True, START_S + 20.0)
+    resting.take(START_S + 20.0)
+    resting.corrupt()
+    assert rests(resting, 22.0)
+
+
+def test_a_new_connection_may_rest_again(resting: Sampler) -> None:
+    resting.key_frame_failed()
+    resting.restart()
+    assert rests(resting, 22.0)

@@ -1,0 +1,48 @@
+"""When the key frames of a stream come."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import pairwise
+from statistics import median
+
+_REMEMBERED = 8
+_NEEDED = 4
+"""So many groups of pictures of one length, the newest ones, make a stream regular."""
+_REGULAR_WITHIN = 0.05
+_SAME_FRAME_S = 0.001
+
+
+class Gops:
+    """The last groups of pictures, by the times of the key frames that begin them."""
+
+    def __init__(self) -> None:
+        self._key_times_s: deque[float] = deque(maxlen=_REMEMBERED + 1)
+
+    def note_key(self, at_s: float) -> None:
+        """A key frame's packet came."""
+        times_s = self._key_times_s
+        if times_s and at_s < times_s[-1]:
+            times_s.clear()
+        if not times_s or at_s - times_s[-1] > _SAME_FRAME_S:  # a key frame of several slices comes as several packets
+            times_s.append(at_s)
+
+    def clear(self) -> None:
+        """A new connection."""
+        self._key_times_s.clear()
+
+    @property
+    def length_s(self) -> float | None:
+        """Measured seconds from one key frame to the next; None before two were seen."""
+        # The median: the first key frame of RTSP has no timestamp, and some cameras stretch the GOP now and then.
+        return median(b - a for a, b in pairwise(self._key_times_s)) if len(self._key_times_s) > 1 else None
+
+    @property
+    def next_key_s(self) -> float | None:
+        """When the next key frame will come; None where they come irregularly, or too few were seen."""
+        length_s, newest_s = self.length_s, list(self._key_times_s)[-_NEEDED - 1 :]
+        if length_s is None or len(newest_s) <= _NEEDED:
+            return None
+        if any(abs(b - a - length_s) > _REGULAR_WITHIN * length_s for a, b in pairwise(newest_s)):
+            return None
+        return newest_s[-1] + length_s
