@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,10 +81,10 @@ class Installation:
         url = (data / "run" / "redis.url").read_text().strip()
         self.redis = redis.Redis.from_url(url)
 
-    def watch(self, urls: list[str], *, gate: bool = True) -> None:
-        """These cameras and no others: persons once a second (`reid`), all recorded."""
+    def watch(self, urls: list[str], *, kind: str = "reid", gate: bool = True) -> None:
+        """These cameras and no others: persons once a second, all recorded."""
         settings = {
-            "recognitions": [{"kind": "reid", "fps": 1}],
+            "recognitions": [{"kind": kind, "fps": 1}],
             "recording": {"mode": "continuous"},
             "motion_gate": gate,
         }
@@ -93,11 +93,11 @@ class Installation:
 
 
 @contextmanager
-def installation(folder: Path) -> Iterator[Installation]:
-    """With the models of the shared data, until the block ends; its logs are in `folder`."""
+def installation(folder: Path, models: Sequence[str] = ()) -> Iterator[Installation]:
+    """With these models of the shared data, or all, until the block ends; its logs are in `folder`."""
     os.environ |= {"CAMREC_DATA": str(folder / "data"), "CAMREC_ADMIN_PASSWORD": PASSWORD, "CAMREC_KEEP_FPS": "0"}
     port = free_port()
-    pull = [*CAMREC, "models", "pull", "--from", str(SHARED_DATA / "models")]
+    pull = [*CAMREC, "models", "pull", "--from", str(SHARED_DATA / "models"), *models]
     with (folder / "log").open("wb") as log:
         start_child(pull, cwd=folder, output=log, death_signal=9).wait(60)
         up = [*CAMREC, "up", "--data", str(folder / "data"), "--port", str(port)]

@@ -112,7 +112,10 @@ LINES = (
         "soak of half an hour: processes that grow", "soak",
         lambda f: sum(not one["flat"] for one in f["growth"].values()), 0, why=growing,
     ),
-    Line("cameras held ÷ the usual way, all moving", "baseline", lambda f: f["times_more_all_moving"], 1, most=False),
+    Line(
+        "cameras held ÷ the usual way, all moving", "baseline",
+        lambda f: f["camrec_all_moving"] / max(1, f["usual_way"]), 1, most=False,
+    ),
     Line("0 to 1000 cameras: largest exponent of a cost", "fanout", lambda f: f["worst_exponent"], 1.1, why=steepest),
     Line("frame store write ÷ bare copy", "frame_store", lambda f: f["write_ratio"], 1.5),
 )  # fmt: skip

@@ -68,7 +68,7 @@ def plot_baseline(figures: dict[str, Any], target: Path) -> None:
     """Cameras held by the usual way and by camrec."""
     bars = {
         "usual way,\nevery frame\nto the model": figures["usual_way_every_frame_to_the_model"],
-        "usual way": figures["usual_way"],
+        "usual way,\none frame\na second": figures["usual_way"],
         "camrec,\nmotion in all": figures["camrec_all_moving"],
         "camrec, a third\nwith motion": figures["camrec_a_third_moving"],
     }

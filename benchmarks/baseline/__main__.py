@@ -3,9 +3,10 @@
 .venv/bin/python -m benchmarks.baseline [--seconds 12]
 
 Both watch the same RTSP cameras (640x360, 15 frames/s) on which people walk all the time. A number of cameras is held
-where every one of them reaches 0.9 recognitions a second and p99 of the age of a frame, when its result is there, is
-below 5 s. Found by doubling and then halving the distance, ten minutes for all. camrec records all of them meanwhile,
-the other does not.
+where every one of them reaches 0.9 of what is asked, one recognition a second, and p99 of the age of a frame, when its
+result is there, is below 5 s. Found by doubling and then halving the distance, a quarter of an hour for all. The usual
+way is tried with a model call for every frame, too: then all 15 a second are asked. camrec records all cameras
+meanwhile, the other does not.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from benchmarks.report import RESULTS, ROOT, SHARED_DATA, write_report
 from core import keys
 from tests.support.redis_process import RedisProcess
 
+MODEL, KIND = "yolox_nano_416", "falls"
+"""The kind of recognition that asks this model for persons, and where it has no other, nothing else."""
 MOST_CAMERAS = 160
 LEAST_REACHED, MOST_AGE_S = 0.9, 5.0
 SETTLE_S = 8.0
@@ -45,7 +48,7 @@ PRECISION = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a number of cameras reached."""
+    """What a number of cameras reached of what was asked."""
 
     cameras: int
     least_reached: float
@@ -58,7 +61,7 @@ class Trial:
 
 
 def holds(least_reached: float, age_p99_s: float) -> bool:
-    """Whether cameras that reach so much of what is asked, so late, are held."""
+    """Whether cameras that reach this share of what is asked, so late, are held."""
     return least_reached >= LEAST_REACHED and age_p99_s < MOST_AGE_S
 
 
@@ -79,10 +82,11 @@ def search(trial: Callable[[int], Trial], start: int) -> tuple[int, list[Trial]]
         cameras = min(2 * held, MOST_CAMERAS) if failed > MOST_CAMERAS and held < MOST_CAMERAS else (held + failed) // 2
 
 
-def figures_of(cameras: int, counts: Counter[int], ages_s: list[float], elapsed_s: float) -> Trial:
-    rates = [count / elapsed_s for count in counts.values()] + [0.0] * (cameras - len(counts))
+def figures_of(cameras: int, counts: Counter[int], ages_s: list[float], asked: float) -> Trial:
+    """Counts: camera → recognitions; asked: of each camera."""
+    reached = [count / asked for count in counts.values()] + [0.0] * (cameras - len(counts))
     age_s = float(np.quantile(ages_s, 0.99)) if ages_s else float("inf")
-    return Trial(cameras, round(min(rates), 3), round(sum(rates) / cameras, 3), round(age_s, 2))
+    return Trial(cameras, round(min(reached), 3), round(sum(reached) / cameras, 3), round(age_s, 2))
 
 
 class Usual:
@@ -102,11 +106,12 @@ class Usual:
                 time.sleep(self._seconds)
                 results: Any = [json.loads(line) for line in client.lrange("results", 0, -1)]
                 counts = Counter(camera for camera, _, _ in results)
-                return figures_of(cameras, counts, [done - sent for _, sent, done in results], time.time() - started_s)
+                asked = (time.time() - started_s) * FPS / self._frames_per_call
+                return figures_of(cameras, counts, [done - sent for _, sent, done in results], asked)
 
     @contextmanager
     def _running(self, url: str, cameras: list[str]) -> Iterator[None]:
-        model = str(SHARED_DATA / "models" / "yolox_nano_416.onnx")
+        model = str(SHARED_DATA / "models" / f"{MODEL}.onnx")
         commands = [["capture", url, str(self._frames_per_call), *cameras]]
         commands += [["worker", url, model]] * len(os.sched_getaffinity(0))
         with (self._folder / "baseline.log").open("ab") as log:
@@ -132,7 +137,7 @@ class Ours:
         self._running, self._urls, self._seconds = running, urls, seconds
 
     def trial(self, cameras: int) -> Trial:
-        self._running.watch(self._urls[:cameras])
+        self._running.watch(self._urls[:cameras], kind=KIND)
         wait_for(lambda: self._streaming() == cameras, cameras)
         time.sleep(SETTLE_S)
         ages, before = ObservationAges(self._running.redis), self._served()
@@ -143,7 +148,7 @@ class Ours:
         ages.stop()
         counts.subtract(before)
         watched = [camera for camera in counts if counts[camera]]
-        return figures_of(cameras, Counter({c: counts[c] for c in watched}), ages.ages_s, elapsed_s)
+        return figures_of(cameras, Counter({c: counts[c] for c in watched}), ages.ages_s, elapsed_s)  # one a second
 
     def _streaming(self) -> int:
         statuses = self._running.api.call("GET", "/cameras/status")["items"]
@@ -190,8 +195,8 @@ def main() -> None:
         write_hall(clip, is_always_moving=True)
         with playing(clip, MOST_CAMERAS, folder) as (urls, _):
             usual, usual_trials = search(Usual(folder, urls, seconds, FPS).trial, 16)
-            every, every_trials = search(Usual(folder, urls, seconds, 1).trial, 8)
-            with installation(folder) as running:
+            every, every_trials = search(Usual(folder, urls, seconds, 1).trial, 4)
+            with installation(folder, [MODEL]) as running:
                 ours, our_trials = search(Ours(running, urls, seconds).trial, 64)
     a_third, a_third_commit = third_moving()
     write_report(
@@ -203,8 +208,6 @@ def main() -> None:
             "camrec_all_moving": ours,
             "camrec_a_third_moving": a_third,
             "camrec_a_third_moving_commit": a_third_commit,
-            "times_more_all_moving": round(ours / max(1, usual), 2),
-            "times_more_a_third_moving": round(a_third / max(1, usual), 2),
             "trials": {
                 name: [asdict(trial) for trial in trials]
                 for name, trials in (("usual", usual_trials), ("every_frame", every_trials), ("camrec", our_trials))
