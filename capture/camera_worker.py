@@ -83,6 +83,7 @@ class CameraWorker:
         self._backoff = Backoff(rng)
         self._stop = threading.Event()
         self._new_rates: Mapping[str, float] | None = None
+        self._left_out: list[Packet[VideoStream]] = []
         self._first_picture_s: float | None = None
         self._last_picture_s = 0.0
         self._store_fault: str | None = None
@@ -180,6 +181,7 @@ class CameraWorker:
 
     def _play(self, stream: Stream, connection: Connection | None) -> None:
         decoder = Decoder(stream.video, None if stream.is_still else self._hardware)
+        self._left_out = []
         stream_clock = StreamClock(paced=stream.is_paced)
         self.figures.codec = stream.video.codec_context.name
         video_index = stream.video.index
@@ -214,12 +216,18 @@ class CameraWorker:
     def _decode(self, decoder: Decoder, packet: Packet[VideoStream], at_s: float) -> list[VideoFrame]:
         looks_at_s = self._gate.looks_at_s if self.camera.motion_gate else float("inf")
         if not self.sampler.wants(packet.is_keyframe, at_s, looks_at_s):
+            if self.sampler.rests:
+                self._left_out.append(packet)
             return []
+        packets, self._left_out = [packet] if packet.is_keyframe else [*self._left_out, packet], []
         if self.sampler.has_rested:
-            decoder.begin_anew()
+            decoder.begin_anew(packet)
         try:
             if not self.sampler.key_frames_only:
-                return decoder.decode(packet)
+                frames = [frame for one in packets for frame in decoder.decode(one)]
+                if frames and decoder.begun_pts is not None:
+                    self.sampler.resumed(is_key_shown=frames[0].pts is None or frames[0].pts <= decoder.begun_pts)
+                return frames
             frames = decoder.decode_alone(packet)
             if not frames:
                 self.sampler.key_frame_failed()

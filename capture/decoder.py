@@ -53,6 +53,8 @@ class Decoder:
         self._hardware = hardware
         self._by_hardware: VideoCodecContext | None = None
         self._failures, self._is_format_seen = 0, False
+        self.begun_pts: int | None = None
+        """Of the key frame before which packets were left out last."""
         # One for each format: a scaler that changes it is set up anew.
         self._to_bgr, self._to_grey = VideoReformatter(), VideoReformatter()
 
@@ -88,8 +90,9 @@ class Decoder:
         finally:
             self._context.flush_buffers()
 
-    def begin_anew(self) -> None:
-        """The next packet is a key frame, and what it does not build on was left out."""
+    def begin_anew(self, packet: Packet[VideoStream]) -> None:
+        """This key frame is the next packet, and what it does not build on was left out."""
+        self.begun_pts = packet.pts
         for context in (self._context, self._by_hardware):
             if context is not None:
                 context.flush_buffers()

@@ -19,13 +19,16 @@ class Gops:
     def __init__(self) -> None:
         self._key_times_s: deque[float] = deque(maxlen=_REMEMBERED + 1)
 
-    def note_key(self, at_s: float) -> None:
-        """A key frame's packet came."""
+    def note_key(self, at_s: float) -> bool:
+        """A key frame's packet came; returns whether a group begins with it."""
         times_s = self._key_times_s
         if times_s and at_s < times_s[-1]:
             times_s.clear()
-        if not times_s or at_s - times_s[-1] > _SAME_FRAME_S:  # a key frame of several slices comes as several packets
+        # A key frame of several slices comes as several packets.
+        begins = not times_s or at_s - times_s[-1] > _SAME_FRAME_S
+        if begins:
             times_s.append(at_s)
+        return begins
 
     def clear(self) -> None:
         """A new connection."""

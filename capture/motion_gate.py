@@ -12,7 +12,7 @@ HOLD_S = 5.0
 """The gate stays open so long after the last motion: who stops for a moment is still followed."""
 LOOK_INTERVAL_S = 0.25
 """Between two looks; more would cost and tell nothing more."""
-MOVING_LOOK_INTERVAL_S = 0.9
+MOVING_LOOK_INTERVAL_S = 0.95
 """After a look that saw motion: the gate is open for some time anyway, and the machine has most to do then. Looks fall
 in step with frames that are taken once a second, and the decoder can rest from the last one to the next key frame."""
 OCCUPIED_S = 30.0

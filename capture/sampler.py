@@ -12,10 +12,14 @@ KEY_RATE_TOLERANCE = 1.05
 """Key frames that come a little more seldom than asked are still those that are meant."""
 _EARLY = 0.1
 """Of an interval: so much earlier than due the frames after a key frame may be taken, for the sake of the next one."""
-_LEAST_REST_S = 0.3
+_LEAST_REST_S = 0.5
 """Less is not worth a decoder that begins anew."""
+_LOOK_LATE_S = 0.2
+"""So much later than due, at a key frame, somebody may look: looks once a second fall in step with key frames then."""
 _LATE_S = 0.5
-"""So much later than expected a key frame may come by the network's jitter."""
+"""A key frame that is later than that is not waited for: what was left out is decoded after all."""
+_MOST_FAILED_RESUMES = 2
+"""In a row; the one may be a damaged packet. A key frame that is not shown is none, and one is enough."""
 
 
 class Pacer:
@@ -75,10 +79,12 @@ class Sampler:
         self._waits_for_key = True
         self._needs_all = False
         self._gops = Gops()
-        self._rests, self._may_rest = False, True
+        self.rests = False
+        """The packet that `wants` was asked for last is of use only if the next key frame does not come in time."""
+        self._failed_resumes = 0
         self.has_rested = False
         """The packet that `wants` was asked for last is a key frame, and those before it were not decoded."""
-        self._resumed_s: float | None = None
+        self._is_resuming = False
         self.set_rates(rates)
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
@@ -102,18 +108,17 @@ class Sampler:
             at_s: its time on the stream's clock.
             looks_at_s: from when on somebody looks at decoded frames besides.
         """
-        self.has_rested = is_key and self._rests
+        self.has_rested = is_key and self.rests
         if is_key:
             self._begin_gop(at_s)
         if self.key_frames_only:
             return is_key and self._stream.take(at_s)
-        if not is_key and not self._rests:
-            self._rests = self._may_rest and self._is_done(at_s, looks_at_s)
-        return not self._waits_for_key and not self._rests
+        if not is_key:
+            self.rests = not self._waits_for_key and self._may_leave_out(at_s, looks_at_s)
+        return not self._waits_for_key and not self.rests
 
     def take(self, at_s: float) -> bool:
         """Whether the decoded frame of that time is one to take."""
-        self._check_key_was_shown(at_s)
         return self.key_frames_only or self._stream.take(at_s)
 
     def take_at_once(self, at_s: float, consumers: Iterable[str]) -> None:
@@ -130,54 +135,60 @@ class Sampler:
 
     def corrupt(self) -> None:
         """A packet or frame was damaged: what follows builds on it, up to the next key frame."""
-        if self._resumed_s is not None:  # perhaps it was not damaged, but built on what was not decoded
-            self.key_frame_failed()
+        if self._is_resuming:  # perhaps it was not damaged, but built on what was not decoded
+            self._failed_resumes += 1
+            self._is_resuming = False
         self._waits_for_key = True
+
+    def resumed(self, is_key_shown: bool) -> None:
+        """The first picture after a rest: the key frame, or a later one, since it is spread over several frames."""
+        if self._is_resuming:
+            self._failed_resumes = 0 if is_key_shown else _MOST_FAILED_RESUMES
+            self._is_resuming = False
 
     def key_frame_failed(self) -> None:
         """A key frame gave no picture without those before it: the camera spreads its refresh over several frames."""
-        self._needs_all, self._may_rest = True, False
+        self._needs_all = True
 
     def restart(self) -> None:
         """A new connection: it begins with a key frame, and the GOP is measured anew."""
         self._waits_for_key = True
         self.key_frames_only = False
         self._needs_all = False
-        self._rests, self._may_rest, self._resumed_s = False, True, None
+        self.rests, self._failed_resumes, self._is_resuming = False, 0, False
         self._gops.clear()
 
     def _begin_gop(self, at_s: float) -> None:
-        expected_s = self._gops.next_key_s
-        if self._rests and expected_s is not None and at_s > expected_s + _LATE_S:
-            self._may_rest = False  # a camera that stretches a group of pictures: frames that were due are lost, once
-        self._gops.note_key(at_s)
+        if not self._gops.note_key(at_s):
+            return
         gop_s = self._gops.length_s
         suffices = gop_s is not None and self.fps * gop_s <= KEY_RATE_TOLERANCE
         self.key_frames_only = suffices and not self._needs_all
         self._waits_for_key = False
-        self._resumed_s = at_s if self._rests else None
-        self._rests = False
+        self._is_resuming = self.rests
+        self.rests = False
         if not self.key_frames_only and self._can_align():
             self._stream.align(at_s)
 
     def _can_align(self) -> bool:
         """Each group of pictures holds as many frames to take as every other, and after the last one a rest."""
         gop_s = self._gops.length_s
-        if not self._may_rest or gop_s is None or self._gops.next_key_s is None or 1 / self.fps < _LEAST_REST_S:
+        if self._must_not_rest or gop_s is None or self._gops.next_key_s is None or 1 / self.fps < _LEAST_REST_S:
             return False
         frames = self.fps * gop_s
         return abs(frames - round(frames)) <= (KEY_RATE_TOLERANCE - 1) * frames
 
-    def _is_done(self, at_s: float, looks_at_s: float) -> bool:
-        """Whether nobody wants a picture before the next key frame."""
-        next_key_s = self._gops.next_key_s
-        if next_key_s is None or next_key_s - at_s < _LEAST_REST_S:
-            return False
-        return self._stream.next_s >= next_key_s - 1.5 * _EARLY / self.fps and looks_at_s >= next_key_s
+    @property
+    def _must_not_rest(self) -> bool:
+        return self._needs_all or self._failed_resumes >= _MOST_FAILED_RESUMES
 
-    def _check_key_was_shown(self, at_s: float) -> None:
-        """After a rest, the first frame must be the key frame: one that is spread over several shows later ones."""
-        if self._resumed_s is not None:
-            if at_s - self._resumed_s > _LEAST_REST_S:
-                self.key_frame_failed()
-            self._resumed_s = None
+    def _may_leave_out(self, at_s: float, looks_at_s: float) -> bool:
+        """Whether nobody wants a picture before the next key frame, which comes in time."""
+        next_key_s = self._gops.next_key_s
+        if next_key_s is None or self._must_not_rest:
+            return False
+        if self.rests:
+            return at_s <= next_key_s + _LATE_S
+        # Aligned frames are due by `_EARLY` before the key frame, and the jitter of its time comes on top.
+        is_taken = self._stream.next_s >= next_key_s - 1.5 * _EARLY / self.fps
+        return is_taken and looks_at_s >= next_key_s - _LOOK_LATE_S and next_key_s - at_s >= _LEAST_REST_S

@@ -107,7 +107,7 @@ class FrameService:
                 self._count_drop(camera_id, "worker_busy")
         while futures:
             seen = [self._seen_of(*futures.popleft())]
-            while futures and futures[0][1].done():  # of the same batch: they go out together
+            while futures and futures[0][1].done():  # mostly of the same batch: they go out together
                 seen.append(self._seen_of(*futures.popleft()))
             self._publish([one for one in seen if one is not None])
 
@@ -227,6 +227,9 @@ class FrameService:
         except (CamrecError, OSError) as error:
             log.warning("camera %d: %s", frame.ref.camera_id, error)
             self._count_drop(frame.ref.camera_id, "no_evidence_room")
+            return False
+        except Exception as error:  # noqa: BLE001  # one camera's picture must not cost the others their observations
+            self._fail([frame.ref.camera_id], error)
             return False
         return True
 

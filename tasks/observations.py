@@ -87,7 +87,7 @@ class ObservationLog:
         try:
             app.send_task(JUDGE_TASK, args=(shard,), queue=EVENT_QUEUES[shard], retry=False)
         except (OperationalError, redis.RedisError, OSError) as error:
-            # They are in: the first observation after the token's lifetime has them judged.
+            # They are in: the worker that holds the shard looks by itself every second.
             log.warning("the worker of event shard %d was not told of observations: %s", shard, error)
 
     def clear_token(self, shard: int) -> None:

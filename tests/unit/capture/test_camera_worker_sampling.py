@@ -63,7 +63,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def watch(clip: Path, *, motion_gate: bool = True) -> Observer:
+def watch(clip: Path, *, motion_gate: bool = True, without_keys: range = range(0)) -> Observer:
+    """Without keys: numbers of packets of which those of key frames do not come."""
     observer = Observer()
     camera = Camera(
         1, "door", "rtsp://192.0.2.1/1", recognitions=(CameraRecognition("plates", 1.0),), motion_gate=motion_gate
@@ -73,8 +74,8 @@ def watch(clip: Path, *, motion_gate: bool = True) -> Observer:
     with av.open(str(clip)) as container:
         video = container.streams.video[0]
         decoder = Decoder(video)
-        for packet in container.demux(video):
-            if packet.pts is None or packet.time_base is None:
+        for number, packet in enumerate(container.demux(video)):
+            if packet.pts is None or packet.time_base is None or (packet.is_keyframe and number in without_keys):
                 continue
             for frame in worker._decode(decoder, packet, START_S + float(packet.pts * packet.time_base)):
                 worker._sample(decoder, frame, START_S + frame.time)
@@ -120,3 +121,31 @@ def test_what_nobody_wants_before_the_next_key_frame_is_not_decoded(clip: Path) 
     assert [at_s for at_s, _ in observer.frames["plates"]][-6:] == pytest.approx(
         [10.0, 10.93, 12.0, 12.93, 14.0, 14.93], abs=0.01
     ), "at each key frame, and a second later"
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody walks to and fro all the time."""
+    path = tmp_path_factory.mktemp("busy") / "busy.mp4"
+    frames = []
+    for number in range(40 * FPS):
+        picture = np.full((180, 320, 3), 90, np.uint8)
+        left = abs((number * 7) % 560 - 280)
+        picture[60:150, left : left + 40] = 220
+        frames.append(picture)
+    write_video(path, iter(frames), FPS)
+    return path
+
+
+def test_the_decoder_rests_while_something_moves(busy: Path) -> None:
+    observer = watch(busy)
+    assert [moves for _, moves in observer.looks][-20:] == [True] * 20
+    times = [at_s for at_s, _ in observer.frames["plates"] if at_s > 20]
+    assert np.diff(times) == pytest.approx(1.0, abs=0.14)
+    assert observer.decoded < (12 + 28 * 0.6) * FPS, "all until key frames are known, then little more than half"
+
+
+def test_a_key_frame_that_does_not_come_loses_nothing(busy: Path) -> None:
+    whole, without = watch(busy), watch(busy, without_keys=range(30 * FPS, 30 * FPS + 1))
+    times, others = ([round(at_s) for at_s, _ in o.frames["plates"] if 24 < at_s < 32.5] for o in (without, whole))
+    assert len(times) >= len(others) - 1, f"of {others} only {times}"

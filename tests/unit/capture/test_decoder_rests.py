@@ -38,8 +38,11 @@ def played(path: Path, *, rests: bool) -> tuple[dict[float, Picture], int]:
             if not packet.size or not sampler.wants(packet.is_keyframe, at_s, at_s + (1e9 if rests else 0.0)):
                 continue
             if sampler.has_rested:
-                decoder.begin_anew()
-            for frame in decoder.decode(packet):
+                decoder.begin_anew(packet)
+            frames = decoder.decode(packet)
+            if frames and decoder.begun_pts is not None:
+                sampler.resumed(is_key_shown=frames[0].pts <= decoder.begun_pts)
+            for frame in frames:
                 decoded += 1
                 if sampler.take(frame.time) or not rests:
                     taken[round(frame.time, 3)] = decoder.to_picture(frame)

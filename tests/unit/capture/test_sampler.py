@@ -239,30 +239,44 @@ def rests(sampler: Sampler, from_s: float) -> bool:
     return decoded < 0.9 * 30 * 15
 
 
-def test_a_camera_that_stretches_a_group_is_decoded_whole_from_then_on(resting: Sampler) -> None:
-    assert not rests(resting, 23.0)
+def test_a_key_frame_that_does_not_come_is_not_waited_for(resting: Sampler) -> None:
+    wanted = [resting.wants(False, at_s) for at_s in (START_S + 20.4, START_S + 20.6, START_S + 20.7)]
+    assert wanted == [False, True, True]
+    assert not resting.wants(True, START_S + 27.0) or not resting.has_rested
+    assert rests(resting, 29.0), "once its groups are regular again"
 
 
 def test_a_little_jitter_of_a_key_frame_changes_nothing(resting: Sampler) -> None:
     assert rests(resting, 20.05)
 
 
-@pytest.mark.parametrize("broken", ["damaged", "shows a later picture first"])
-def test_a_key_frame_that_builds_on_what_was_left_out_ends_all_rests(resting: Sampler, broken: str) -> None:
-    assert resting.wants(True, START_S + 20.0)
-    assert resting.has_rested
-    if broken == "damaged":
-        resting.corrupt()
-    else:
-        resting.take(START_S + 21.0)
-    assert not rests(resting, 22.0)
+@pytest.mark.parametrize("slices", [1, 2])
+@pytest.mark.parametrize(
+    ("broken", "times", "may_rest"),
+    [("damaged", 1, True), ("damaged", 2, False), ("shows a later picture first", 1, False)],
+)
+def test_key_frames_that_build_on_what_was_left_out_end_all_rests(
+    resting: Sampler, broken: str, times: int, may_rest: bool, slices: int
+) -> None:
+    for number in range(times):
+        key_s = START_S + 20.0 + 2.0 * number
+        resting.rests = True
+        for _ in range(slices):
+            assert resting.wants(True, key_s)
+        if broken == "damaged":
+            resting.corrupt()
+        else:
+            resting.resumed(is_key_shown=False)
+    assert rests(resting, 20.0 + 2.0 * times) is may_rest
 
 
 def test_after_a_key_frame_that_stood_alone_damage_is_damage(resting: Sampler) -> None:
-    resting.wants(True, START_S + 20.0)
-    resting.take(START_S + 20.0)
-    resting.corrupt()
-    assert rests(resting, 22.0)
+    for number in range(3):
+        resting.rests = True
+        resting.wants(True, START_S + 20.0 + 2.0 * number)
+        resting.resumed(is_key_shown=True)
+        resting.corrupt()
+    assert rests(resting, 26.0)
 
 
 def test_a_new_connection_may_rest_again(resting: Sampler) -> None:
