@@ -60,7 +60,7 @@ def test_what_no_message_tells_of_is_in_all_the_same(redis_client: redis.Redis) 
     away.conf.broker_transport_options = {"socket_connect_timeout": 0.2}
     assert log.append(seen_by(1), away) == [True]
     assert log.waiting(1) == 1
-    assert 0 < redis_client.pttl(keys.token("events", 1)) <= 5000, "then another may be sent"
+    assert redis_client.pttl(keys.token("events", 1)) != -1, "the token ends, and then another message may be sent"
 
 
 def test_nothing_is_known_of_a_redis_that_is_away(app: Celery) -> None:
