@@ -18,6 +18,10 @@ class Gops:
 
     def __init__(self) -> None:
         self._key_times_s: deque[float] = deque(maxlen=_REMEMBERED + 1)
+        self.length_s: float | None = None
+        """Measured seconds from one key frame to the next; None before two were seen."""
+        self.next_key_s: float | None = None
+        """When the next key frame will come; None where they come irregularly, or too few were seen."""
 
     def note_key(self, at_s: float) -> bool:
         """A key frame's packet came; returns whether a group begins with it."""
@@ -28,24 +32,21 @@ class Gops:
         begins = not times_s or at_s - times_s[-1] > _SAME_FRAME_S
         if begins:
             times_s.append(at_s)
+            self._measure()
         return begins
 
     def clear(self) -> None:
         """A new connection."""
         self._key_times_s.clear()
+        self._measure()
 
-    @property
-    def length_s(self) -> float | None:
-        """Measured seconds from one key frame to the next; None before two were seen."""
+    def _measure(self) -> None:
+        """Once for each group: whoever decides about packets asks for each of them."""
+        lengths_s = [b - a for a, b in pairwise(self._key_times_s)]
         # The median: the first key frame of RTSP has no timestamp, and some cameras stretch the GOP now and then.
-        return median(b - a for a, b in pairwise(self._key_times_s)) if len(self._key_times_s) > 1 else None
-
-    @property
-    def next_key_s(self) -> float | None:
-        """When the next key frame will come; None where they come irregularly, or too few were seen."""
-        length_s, newest_s = self.length_s, list(self._key_times_s)[-_NEEDED - 1 :]
-        if length_s is None or len(newest_s) <= _NEEDED:
-            return None
-        if any(abs(b - a - length_s) > _REGULAR_WITHIN * length_s for a, b in pairwise(newest_s)):
-            return None
-        return newest_s[-1] + length_s
+        self.length_s = median(lengths_s) if lengths_s else None
+        self.next_key_s = None
+        if self.length_s is not None and len(lengths_s) >= _NEEDED:
+            most_s = _REGULAR_WITHIN * self.length_s
+            if all(abs(length_s - self.length_s) <= most_s for length_s in lengths_s[-_NEEDED:]):
+                self.next_key_s = self._key_times_s[-1] + self.length_s

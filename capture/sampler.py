@@ -10,6 +10,8 @@ IDLE_FPS = 0.2
 """Rate at which a camera of which nothing is asked still shows what it sees."""
 KEY_RATE_TOLERANCE = 1.05
 """Key frames that come a little more seldom than asked are still those that are meant."""
+_WHOLE_WITHIN = 0.05
+"""So near to a whole number, as a share of them, frames of a group fall in step with key frames."""
 _EARLY = 0.1
 """Of an interval: so much earlier than due the frames after a key frame may be taken, for the sake of the next one."""
 _LEAST_REST_S = 0.5
@@ -38,7 +40,7 @@ class Pacer:
         """Whether the frame of that time is one to take."""
         if self._due_s is None or not self._is_near(at_s):
             self._due_s = at_s
-        if at_s < self._due_s - self._interval_s / 2:
+        if at_s < self.next_s:
             return False
         self._due_s += self._interval_s
         return True
@@ -176,7 +178,7 @@ class Sampler:
         if self._must_not_rest or gop_s is None or self._gops.next_key_s is None or 1 / self.fps < _LEAST_REST_S:
             return False
         frames = self.fps * gop_s
-        return abs(frames - round(frames)) <= (KEY_RATE_TOLERANCE - 1) * frames
+        return abs(frames - round(frames)) <= _WHOLE_WITHIN * frames
 
     @property
     def _must_not_rest(self) -> bool:

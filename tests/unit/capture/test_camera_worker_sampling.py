@@ -111,8 +111,7 @@ def test_every_decoded_frame_may_be_looked_at(clip: Path) -> None:
 def test_without_the_gate_nobody_looks(clip: Path) -> None:
     observer = watch(clip, motion_gate=False)
     assert observer.looks == []
-    assert len(observer.frames["plates"]) == pytest.approx(SECONDS, abs=2)
-    assert not any(is_there for _, is_there in observer.frames["plates"])
+    assert [is_there for _, is_there in observer.frames["plates"]] == [False] * (SECONDS + 1)
 
 
 def test_what_nobody_wants_before_the_next_key_frame_is_not_decoded(clip: Path) -> None:
@@ -148,4 +147,4 @@ def test_the_decoder_rests_while_something_moves(busy: Path) -> None:
 def test_a_key_frame_that_does_not_come_loses_nothing(busy: Path) -> None:
     whole, without = watch(busy), watch(busy, without_keys=range(30 * FPS, 30 * FPS + 1))
     times, others = ([round(at_s) for at_s, _ in o.frames["plates"] if 24 < at_s < 32.5] for o in (without, whole))
-    assert len(times) >= len(others) - 1, f"of {others} only {times}"
+    assert times == others
