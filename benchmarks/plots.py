@@ -75,6 +75,7 @@ def plot_baseline(figures: dict[str, Any], target: Path) -> None:
     with _axes(target, 1, width=6) as axis:
         axis.bar_label(axis.bar(list(bars), list(bars.values()), 0.6, color=["grey", "grey", "tab:blue", "tab:blue"]))
         axis.set(ylabel="cameras held")
+        axis.margins(y=0.1)
 
 
 def plot_latency(figures: dict[str, Any], target: Path) -> None:
